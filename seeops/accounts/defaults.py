@@ -1,0 +1,18 @@
+"""What each role may do out of the box. Administrators change grants in the console; migrations only create missing ones."""
+
+from __future__ import annotations
+
+VIEW = ["estate.view", "topology.view", "change.view", "release.view", "automation.view", "watch.view", "alert.view",
+        "experiment.view", "maturity.view"]  # fmt: skip
+
+DEFAULT_GRANTS: dict[str, list[str]] = {
+    "operator": [*VIEW, "change.request", "release.*", "automation.run", "node.drain", "node.restart", "node.diagnose",
+                 "node.configure", "view.save", "alert.acknowledge"],
+    "approver": [*VIEW, "change.approve", "view.save", "release.abort"],
+    "on_call": [*VIEW, "alert.*", "node.drain", "node.restart", "node.diagnose", "release.hold", "release.abort",
+                "experiment.run", "experiment.stop", "view.save"],
+    "auditor": [*VIEW, "audit.view", "maturity.*", "people.view", "view.save"],
+    "administrator": [*VIEW, "people.*", "audit.view", "inventory.*", "maturity.*", "experiment.*", "automation.*",
+                      "view.save", "change.request", "alert.*", "node.*"],
+    "machine": ["alert.receive", "inventory.discover", "release.advance", "experiment.record", "evidence.collect"],
+}  # fmt: skip

@@ -1,0 +1,108 @@
+"""Programs outside Python that the product and its tests use, unpacked below var/tools: where they are, how to run them."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from . import debian
+from .errors import SetupError
+from .files import write_atomic
+from .paths import STAMPS, TOOLS
+from .report import StepNote
+from .stamps import Stamp, digest
+
+MONITORING_PACKAGES = ("prometheus", "prometheus-alertmanager")
+BROWSER_PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-dejavu-core")
+MONITORING = TOOLS / "monitoring"
+BROWSER = TOOLS / "browser"
+SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
+
+
+def prometheus(program: str = "prometheus") -> Path:
+    """Path of prometheus, promtool, prometheus-alertmanager or amtool: ours, else the system's own."""
+    ours = MONITORING / "usr" / "bin" / program
+    system = Path("/usr/bin") / program
+    if ours.exists() or not system.exists():
+        return ours
+    return system
+
+
+def ensure_monitoring(note: StepNote) -> None:
+    """Unpack Prometheus and Alertmanager."""
+    _ensure("monitoring", MONITORING_PACKAGES, MONITORING, prometheus(), note, with_dependencies=False)
+
+
+def ensure_browser(note: StepNote) -> None:
+    """Unpack Chromium, what it needs, and fonts with Chinese characters, for the tests; nothing when the system has it."""
+    if SYSTEM_CHROMIUM.exists() and _system_has_cjk_font():
+        note.set("the system's own")
+        return
+    _ensure("browser", BROWSER_PACKAGES, BROWSER, BROWSER / "usr/lib/chromium/chromium", note, with_dependencies=True)
+    _write_font_configuration()
+
+
+def _ensure(
+    name: str, packages: tuple[str, ...], folder: Path, proof: Path, note: StepNote, *, with_dependencies: bool
+) -> None:
+    stamp = Stamp(STAMPS, name, digest(*packages, platform.machine()))
+    if stamp.is_current() and proof.exists():
+        note.set("unchanged")
+        return
+    stamp.forget()
+    archives = debian.unpack(packages, folder, with_dependencies=with_dependencies)
+    if not proof.exists():
+        raise SetupError(f"Debian's packages {', '.join(packages)} hold no {proof.name}: this needs Debian 12.")
+    stamp.write()
+    note.set(f"{len(archives)} packages unpacked")
+
+
+def _system_has_cjk_font() -> bool:
+    return any(Path("/usr/share/fonts").glob("**/*wqy*")) or any(Path("/usr/share/fonts").glob("**/*CJK*"))
+
+
+def chromium_path() -> Path:
+    """The browser for tests. Raises SetupError when neither the system nor the set-up has one."""
+    ours = BROWSER / "usr/lib/chromium/chromium"
+    for candidate in (ours, SYSTEM_CHROMIUM):
+        if candidate.exists():
+            return candidate
+    raise SetupError("No browser for the tests: run `python3 -m seeops.bootstrap setup --tests`.")
+
+
+def chromium_env() -> dict[str, str]:
+    """Environment in which `chromium_path()` finds its libraries and fonts."""
+    environment = dict(os.environ)
+    if chromium_path() == SYSTEM_CHROMIUM:
+        return environment
+    triplet = f"{platform.machine()}-linux-gnu"
+    libraries = [BROWSER / "usr/lib" / triplet, BROWSER / "lib" / triplet, BROWSER / "usr/lib/chromium"]
+    inner = [path for path in (BROWSER / "usr/lib" / triplet).glob("*") if path.is_dir() and any(path.glob("*.so*"))]
+    environment["LD_LIBRARY_PATH"] = ":".join(str(path) for path in [*libraries, *inner] if path.is_dir())
+    environment["FONTCONFIG_FILE"] = str(TOOLS / "fonts.conf")
+    environment["XDG_DATA_DIRS"] = f"{BROWSER / 'usr/share'}:/usr/local/share:/usr/share"
+    return environment
+
+
+def _write_font_configuration() -> None:
+    """Fonts of the unpacked packages before the system's; families that pages ask for by their kind."""
+    folders = "".join(f"<dir>{escape(str(path))}</dir>" for path in (BROWSER / "usr/share/fonts", Path("/usr/share/fonts")))
+    families = "".join(
+        f"<alias><family>{kind}</family><prefer><family>{latin}</family><family>WenQuanYi Micro Hei</family></prefer></alias>"
+        for kind, latin in (
+            ("sans-serif", "DejaVu Sans"),
+            ("sans", "DejaVu Sans"),
+            ("system-ui", "DejaVu Sans"),
+            ("serif", "DejaVu Serif"),
+            ("monospace", "DejaVu Sans Mono"),
+        )
+    )
+    write_atomic(
+        TOOLS / "fonts.conf",
+        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
+        f"<fontconfig>{folders}<cachedir>{escape(str(TOOLS / 'font-cache'))}</cachedir>{families}"
+        '<match target="pattern"><edit name="family" mode="append_last"><string>DejaVu Sans</string></edit></match>'
+        "</fontconfig>\n",
+    )

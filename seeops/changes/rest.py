@@ -1,0 +1,5 @@
+"""REST resources of the changes app: `routes` is what the API root mounts."""
+
+from rest_framework.viewsets import ViewSetMixin
+
+routes: list[tuple[str, type[ViewSetMixin], str]] = []

@@ -1,0 +1,17 @@
+"""What every page's shell needs: the rail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from seeops.console import navigation
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The rail of the signed-in person; nothing for partial updates, which draw no shell."""
+    person = getattr(request, "user", None)
+    if person is None or not person.is_authenticated or getattr(request, "htmx", False):
+        return {}
+    return {"rail": navigation.rail(person, request.path)}

@@ -1,0 +1,12 @@
+// Charts, graphs and the release board are heavy: their scripts load only on pages that hold one.
+const wanted = {
+  "[data-chart]": () => import("./charts.js"),
+  "[data-graph]": () => import("./graph.js"),
+  "[data-board]": () => import("./board.js"),
+};
+
+export function loadOnDemand(root) {
+  for (const [selector, load] of Object.entries(wanted)) {
+    if (root.querySelector?.(selector) || root.matches?.(selector)) load().then((module) => module.draw(root));
+  }
+}

@@ -1,0 +1,80 @@
+"""The six places of the rail and what is in them. What a person may not see is not shown; what is not built is not here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from seeops.accounts import rights
+
+
+@dataclass(frozen=True)
+class Item:
+    """One page of the rail. `needs` is the right to see it; `count` how many things there need somebody now."""
+
+    label: Any
+    url_name: str
+    needs: str
+    count: Callable[[Any], int] | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    key: str
+    label: Any
+    icon: str
+    items: list[Item] = field(default_factory=list)
+
+
+PLACES: list[Place] = [
+    Place("now", _("Now"), "◉", [Item(_("Overview"), "console:overview", "estate.view")]),
+    Place("estate", _("Estate"), "▦", []),
+    Place("change", _("Change"), "⇄", []),
+    Place("watch", _("Watch"), "◔", []),
+    Place("drill", _("Drill"), "⚡", []),
+    Place("prove", _("Prove"), "✓", []),
+]
+
+
+def rail(person: Any, path: str) -> list[dict[str, Any]]:
+    """The rail for `person`, with the page at `path` marked: [{label, icon, count, current, items: [...]}]."""
+    places = []
+    for place in PLACES:
+        items = [_entry(item, person, path) for item in place.items if rights.allowed(person, item.needs)]
+        if items:
+            places.append(
+                {
+                    "key": place.key,
+                    "label": place.label,
+                    "icon": place.icon,
+                    "items": items,
+                    "count": sum(item["count"] for item in items),
+                    "current": any(item["current"] for item in items),
+                }
+            )
+    _mark_longest(places)
+    return places
+
+
+def _entry(item: Item, person: Any, path: str) -> dict[str, Any]:
+    url = reverse(item.url_name)
+    return {
+        "label": item.label,
+        "url": url,
+        "count": item.count(person) if item.count else 0,
+        "current": path == url or (url != "/" and path.startswith(url)),
+    }
+
+
+def _mark_longest(places: list[dict[str, Any]]) -> None:
+    """Of several addresses that are a prefix of the path only the longest is the current page."""
+    current = [item for place in places for item in place["items"] if item["current"]]
+    longest = max((len(item["url"]) for item in current), default=0)
+    for place in places:
+        for item in place["items"]:
+            item["current"] = item["current"] and len(item["url"]) == longest
+        place["current"] = any(item["current"] for item in place["items"])

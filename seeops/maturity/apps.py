@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class MaturityConfig(AppConfig):
+    name = "seeops.maturity"

@@ -1,0 +1,6 @@
+"""Addresses of the maturity pages."""
+
+from django.urls import URLPattern
+
+app_name = "maturity"
+urlpatterns: list[URLPattern] = []

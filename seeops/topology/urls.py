@@ -1,0 +1,6 @@
+"""Addresses of the topology pages."""
+
+from django.urls import URLPattern
+
+app_name = "topology"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,24 @@
+"""Composition root of the addresses: every app mounts its pages here, every REST resource under /api/v1/."""
+
+from django.urls import include, path
+
+from seeops.console import api
+
+urlpatterns = [
+    path("", include("seeops.console.urls")),
+    path("people/", include("seeops.accounts.urls")),
+    path("audit/", include("seeops.audit.urls")),
+    path("estate/", include("seeops.inventory.urls")),
+    path("topology/", include("seeops.topology.urls")),
+    path("changes/", include("seeops.changes.urls")),
+    path("releases/", include("seeops.releases.urls")),
+    path("automation/", include("seeops.automation.urls")),
+    path("watch/", include("seeops.monitoring.urls")),
+    path("alerts/", include("seeops.alerts.urls")),
+    path("experiments/", include("seeops.resilience.urls")),
+    path("maturity/", include("seeops.maturity.urls")),
+    path("api/", include(api.urlpatterns)),
+]
+handler403 = "seeops.console.problems.forbidden"
+handler404 = "seeops.console.problems.not_found"
+handler500 = "seeops.console.problems.server_error"
