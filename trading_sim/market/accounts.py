@@ -1,0 +1,63 @@
+"""Accounts of a shard: market makers, institutions and private customers with their first cash and positions.
+
+A customer has the same id on every shard and a sub-account (cash and positions) on each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trading_sim.market.symbols import SEED, symbols_for_shard
+
+ACCOUNTS = 400
+AccountRow = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Customers `first` … `last`: cash in fen on each shard, how much of how many of its symbols, in lots."""
+
+    name: str
+    first: int
+    last: int
+    cash: int
+    share_of_symbols: float
+    lots: int
+    strategies: tuple[str, ...]
+
+
+GROUPS = (
+    Group("maker", 1, 8, 50_000_000_00, 1.0, 8_000, ("maker",)),
+    Group("institution", 9, 60, 20_000_000_00, 0.5, 400, ("slicer", "momentum")),
+    Group("private", 61, ACCOUNTS, 2_000_000_00, 0.25, 40, ("noise", "noise", "momentum", "reverter")),
+)
+
+
+def group_of(account: int) -> Group:
+    """The group of account id 1 … ACCOUNTS."""
+    for group in GROUPS:
+        if group.first <= account <= group.last:
+            return group
+    raise ValueError(f"account {account} does not exist: accounts are 1 … {ACCOUNTS}")
+
+
+def accounts_for_shard(shard: int) -> list[AccountRow]:
+    """ACCOUNTS rows {"account", "cash", "positions"}; which symbols a customer holds comes from a generator seeded by the shard."""
+    symbols = symbols_for_shard(shard)
+    generator = np.random.default_rng((SEED, shard, 1))
+    rows = []
+    for account in range(1, ACCOUNTS + 1):
+        group = group_of(account)
+        held = np.flatnonzero(generator.random(len(symbols)) < group.share_of_symbols)
+        rows.append(
+            {
+                "account": account,
+                "cash": group.cash,
+                "positions": {str(symbol): group.lots * symbols[symbol]["lot"] for symbol in held.tolist()},
+                "status": 0,
+            }
+        )
+    return rows

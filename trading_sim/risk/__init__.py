@@ -1,0 +1,1 @@
+"""Pre-trade checks: what may go on to the matching core."""
