@@ -44,14 +44,15 @@ def _condition(constraint: Any) -> Q:
 def allowed(person: Any, action: str, obj: Model | None = None) -> bool:
     """True when a grant covers the action; with `obj`, one whose constraint the object meets in the database."""
     for grant in _matching(person, action):
-        if not grant.constraint:
+        if not grant.constraint or obj is None:
             return True
-        if obj is None:
+        if grant.on_id == ContentType.objects.get_for_model(obj).pk and _meets(obj, grant.constraint):
             return True
-        if grant.on_id == ContentType.objects.get_for_model(obj).pk:
-            if type(obj)._default_manager.filter(pk=obj.pk).filter(_condition(grant.constraint)).exists():
-                return True
     return False
+
+
+def _meets(obj: Model, constraint: Any) -> bool:
+    return type(obj)._default_manager.filter(pk=obj.pk).filter(_condition(constraint)).exists()
 
 
 def require(person: Any, action: str, obj: Model | None = None) -> None:

@@ -36,7 +36,15 @@ PLACES: list[Place] = [
     Place("change", _("Change"), "⇄", []),
     Place("watch", _("Watch"), "◔", []),
     Place("drill", _("Drill"), "⚡", []),
-    Place("prove", _("Prove"), "✓", []),
+    Place(
+        "prove",
+        _("Prove"),
+        "✓",
+        [
+            Item(_("Audit log"), "audit:list", "audit.view"),
+            Item(_("People and rights"), "accounts:list", "people.view"),
+        ],
+    ),
 ]
 
 
