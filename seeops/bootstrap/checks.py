@@ -34,7 +34,9 @@ def check_tools(find: Callable[[str], str | None] = shutil.which, as_root: bool 
         as_root = os.geteuid() == 0
     missing = [tool for tool in TOOLS_ALWAYS + (TOOLS_AS_ROOT if as_root else ()) if find(tool) is None]
     if missing:
-        raise SetupError(f"Missing on this machine: {', '.join(missing)}; the product needs Debian 12 (apt, dpkg, util-linux).")
+        raise SetupError(
+            f"Missing on this machine: {', '.join(missing)}; the product needs Debian 12 (apt, dpkg, util-linux)."
+        )
 
 
 def check_venv_module(python: str = sys.executable) -> None:

@@ -74,15 +74,22 @@ def _fetch(packages: Sequence[str], downloads: Path, with_dependencies: bool, op
     names = missing_closure(packages, options) if with_dependencies else list(packages)
     # The user that apt drops to may not be allowed into our folder; it then warns and fetches as root.
     sandbox = ["-o", f"APT::Sandbox::User={'root' if os.geteuid() == 0 else ''}"]
-    run_logged(
-        ["apt-get", *options, *sandbox, "download", *names], LOG, sorry=NO_MIRROR, cwd=downloads, timeout_s=1200
-    )
+    run_logged(["apt-get", *options, *sandbox, "download", *names], LOG, sorry=NO_MIRROR, cwd=downloads, timeout_s=1200)
 
 
 def missing_closure(packages: Sequence[str], options: Sequence[str]) -> list[str]:
     """The packages and all dependencies of them that are not installed on this machine, as apt would install them."""
     done = subprocess.run(
-        ["apt-get", *options, "--simulate", "--no-install-recommends", "-o", "Debug::NoLocking=1", "install", *packages],
+        [
+            "apt-get",
+            *options,
+            "--simulate",
+            "--no-install-recommends",
+            "-o",
+            "Debug::NoLocking=1",
+            "install",
+            *packages,
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -112,7 +112,9 @@ def check_data(data: Path) -> None:
     version = (data / "PG_VERSION").read_text().strip()
     ours = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, timeout=30, check=True)
     if not ours.stdout.split()[2].startswith(f"{version}."):
-        raise SetupError(f"The database folder {data} is of PostgreSQL {version}, not of this {ours.stdout.strip()}: {repair}.")
+        raise SetupError(
+            f"The database folder {data} is of PostgreSQL {version}, not of this {ours.stdout.strip()}: {repair}."
+        )
 
 
 def drop_stale_lock(data: Path) -> bool:
@@ -134,9 +136,7 @@ def drop_stale_lock(data: Path) -> bool:
 def command(data: Path, port: int, extra: dict[str, str] = DURABLE) -> list[str]:
     """The server's command line."""
     settings = [part for name, value in {**SETTINGS, **extra}.items() for part in ("-c", f"{name}={value}")]
-    return as_database_user(
-        [program("postgres"), "-D", data, "-p", str(port), *settings], [data, program("postgres")]
-    )
+    return as_database_user([program("postgres"), "-D", data, "-p", str(port), *settings], [data, program("postgres")])
 
 
 def replace_process(data: Path, port: int) -> None:

@@ -88,7 +88,9 @@ def chromium_env() -> dict[str, str]:
 
 def _write_font_configuration() -> None:
     """Fonts of the unpacked packages before the system's; families that pages ask for by their kind."""
-    folders = "".join(f"<dir>{escape(str(path))}</dir>" for path in (BROWSER / "usr/share/fonts", Path("/usr/share/fonts")))
+    folders = "".join(
+        f"<dir>{escape(str(path))}</dir>" for path in (BROWSER / "usr/share/fonts", Path("/usr/share/fonts"))
+    )
     families = "".join(
         f"<alias><family>{kind}</family><prefer><family>{latin}</family><family>WenQuanYi Micro Hei</family></prefer></alias>"
         for kind, latin in (

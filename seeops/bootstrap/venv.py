@@ -75,10 +75,15 @@ def _uv(environment: dict[str, str]) -> Path | None:
 
 def _ensure_pip(environment: dict[str, str]) -> None:
     """Bring pip into the environment: from Python itself, or, where Debian split it off, from Debian's pip wheel."""
-    if subprocess.run([VENV_PYTHON, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode == 0:
+    if (
+        subprocess.run([VENV_PYTHON, "-m", "pip", "--version"], capture_output=True, check=False, timeout=60).returncode
+        == 0
+    ):
         return
     if importlib.util.find_spec("ensurepip") is not None:
-        run_logged([VENV_PYTHON, "-m", "ensurepip", "--upgrade"], LOG, sorry="pip could not be installed", env=environment)
+        run_logged(
+            [VENV_PYTHON, "-m", "ensurepip", "--upgrade"], LOG, sorry="pip could not be installed", env=environment
+        )
         return
     debian.unpack(["python3-pip-whl"], TOOLS / "pip")
     wheels = sorted((TOOLS / "pip" / "usr" / "share" / "python-wheels").glob("pip-*.whl"))

@@ -1,0 +1,44 @@
+# The two that matter: `make run` starts the product, `make test` proves it. Everything generated lies in var/ and .venv/.
+PYTHON ?= python3
+BIN := .venv/bin
+# Two cores: unit and integration tests side by side, then those that use a whole running product one by one.
+WORKERS ?= 2
+
+.PHONY: run setup test lint bench soak down clean
+
+run:
+	@exec $(PYTHON) -m seeops.bootstrap run
+
+setup:
+	@$(PYTHON) -m seeops.bootstrap setup
+
+test:
+	@$(PYTHON) -m seeops.bootstrap setup --tests
+	@$(MAKE) --no-print-directory check-style
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not product and not bench and not soak"
+	$(BIN)/python -m pytest -m "product and not bench and not soak"
+
+.PHONY: check-style
+check-style:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+lint:
+	@$(PYTHON) -m seeops.bootstrap setup --tests
+	@$(MAKE) --no-print-directory check-style
+
+bench:
+	@$(PYTHON) -m seeops.bootstrap setup --tests
+	$(BIN)/python -m pytest -m bench -s tests/bench
+
+soak:
+	@$(PYTHON) -m seeops.bootstrap setup --tests
+	$(BIN)/python -m pytest -m soak -s --timeout 7200 tests
+
+down:
+	@$(PYTHON) -m seeops.bootstrap down
+
+clean:
+	@$(PYTHON) -m seeops.bootstrap clean
