@@ -143,11 +143,37 @@ def check_replace(command, number, limits, bands, last, phases, fees, orders, ca
     return reserve(orders, number, needed, cash, frozen, sellable, held)
 
 
-@njit(cache=True, inline="always")
-def over_rate(row, counts, limits):
-    """Count one order of account `row` in this window; true when that is one too many."""
+@njit(cache=True)
+def check_phase(command, symbols):
+    """A PHASE of the matching core: from the operator, for a symbol that exists or for all."""
+    if command.account != OPERATOR:
+        return NOT_OPERATOR
+    if command.price < 1 or command.price > LAST_PHASE:
+        return MALFORMED
+    if command.symbol >= symbols and command.symbol != 0xFFFFFFFF:
+        return MALFORMED
+    return PASS
+
+
+@njit(cache=True)
+def check_ownership(command, number, row, orders, totals):
+    """CANCEL and REPLACE: only of one's own order of today that is still open, named with its symbol."""
+    if number < 1 or number > totals[2] or orders[number].live == 0:
+        return UNKNOWN_ORDER
+    if orders[number].owner != row + 1:
+        return NOT_OWNER
+    if np.int64(command.symbol) != orders[number].symbol:
+        return UNKNOWN_ORDER
+    return PASS
+
+
+@njit(cache=True)
+def check_may_trade(row, status, counts, limits):
+    """NEW and REPLACE: not in cancel-only, and counted against the order rate of this window."""
+    if status[row] == 1:
+        return CANCEL_ONLY
     counts[row] += 1
-    return counts[row] > limits[RATE_MAX]
+    return ORDER_RATE if counts[row] > limits[RATE_MAX] else PASS
 
 
 @njit(cache=True)
@@ -157,63 +183,44 @@ def check(
 ):  # fmt: skip
     """Fill reasons[n] (0 = pass) for commands[n]; `numbers` are their order ids of the day (<= 0: an earlier day).
 
-    Stops after the first REPLACE that is not at the start, because a REPLACE must see what the commands
-    before it did to its order. Returns how many commands were checked.
+    Stops before a REPLACE that is not the first command, because a REPLACE must see what the commands before
+    it did to its order. Returns how many commands were checked.
     """
     for i in range(commands.shape[0]):
         command = commands[i]
         kind = command.kind
+        number = numbers[i]
         if kind == REPLACE and i > 0:
             return i
         if kind == VOID:
             reasons[i] = SKIP
             continue
-        account = np.int64(command.account)
         if kind == PHASE:
-            symbol = np.int64(command.symbol)
-            if account != OPERATOR:
-                reasons[i] = NOT_OPERATOR
-            elif command.price < 1 or command.price > LAST_PHASE:
-                reasons[i] = MALFORMED
-            elif symbol >= bands.shape[0] and symbol != 0xFFFFFFFF:
-                reasons[i] = MALFORMED
+            reasons[i] = check_phase(command, bands.shape[0])
             continue
-        row = -1
-        if account < index.shape[0]:
-            row = index[account]
-        number = numbers[i]
+        row = index[command.account] if command.account < index.shape[0] else -1
         if row < 0:
             reasons[i] = UNKNOWN_ACCOUNT
             continue
+        reason = PASS
+        if status[row] == 2:
+            reason = ACCOUNT_SUSPENDED
+        elif kind in (CANCEL, REPLACE):
+            reason = check_ownership(command, number, row, orders, totals)
+        elif kind != NEW:
+            reason = MALFORMED
+        if reason == PASS and kind != CANCEL:
+            reason = check_may_trade(row, status, counts, limits)
         if kind == NEW:
             orders_total[row] += 1
-        if status[row] == 2:
-            reasons[i] = ACCOUNT_SUSPENDED
-        elif kind == CANCEL or kind == REPLACE:
-            if number < 1 or number > totals[2] or orders[number].live == 0:
-                reasons[i] = UNKNOWN_ORDER
-            elif orders[number].owner != row + 1:
-                reasons[i] = NOT_OWNER
-            elif np.int64(command.symbol) != orders[number].symbol:
-                reasons[i] = UNKNOWN_ORDER
-            elif kind == REPLACE:
-                if status[row] == 1:
-                    reasons[i] = CANCEL_ONLY
-                elif over_rate(row, counts, limits):
-                    reasons[i] = ORDER_RATE
-                else:
-                    reasons[i] = check_replace(
-                        command, number, limits, bands, last, phases, fees, orders, cash, frozen, sellable, held
-                    )
-        elif kind != NEW:
-            reasons[i] = MALFORMED
-        elif status[row] == 1:
-            reasons[i] = CANCEL_ONLY
-        elif over_rate(row, counts, limits):
-            reasons[i] = ORDER_RATE
-        else:
-            reasons[i] = check_new(
-                command, number, row, limits, bands, last, phases,
-                fees, orders, totals, cash, frozen, sellable, held,
-            )  # fmt: skip
+            if reason == PASS:
+                reason = check_new(
+                    command, number, row, limits, bands, last, phases,
+                    fees, orders, totals, cash, frozen, sellable, held,
+                )  # fmt: skip
+        elif kind == REPLACE and reason == PASS:
+            reason = check_replace(
+                command, number, limits, bands, last, phases, fees, orders, cash, frozen, sellable, held
+            )
+        reasons[i] = reason
     return commands.shape[0]

@@ -30,7 +30,7 @@ class RiskReason(IntEnum):
     ORDER_ID = 17  # an order id that does not rise: the sequencer is broken
 
 
-#: One refused command, 24 bytes. `order_id` and `seq` as the command had them.
+#: One refused command, 32 bytes. `order_id` and `seq` as the command had them.
 RISK_REJECT = np.dtype(
     [
         ("seq", "<u8"),

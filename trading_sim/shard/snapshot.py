@@ -85,7 +85,10 @@ def _restore_rest(machine: ShardMachine, scalars: list[int], rows: list[list[int
         {**row, "reference": reference, "low": low, "high": high}
         for row, (reference, low, high) in zip(machine.rows, rows, strict=True)
     ]
-    machine.adopt(today, scalars, core)
+    try:
+        machine.adopt(today, scalars, core)
+    except ValueError as error:
+        raise MachineSnapshotError(f"the snapshot's symbols or core are damaged: {error}") from error
 
 
 def _arrays(machine: ShardMachine, everything: bool = False) -> dict[str, np.ndarray]:

@@ -1,0 +1,154 @@
+"""Whatever customers send and however it is batched: conservation, exact freezes, T+1, equal replicas."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.trading_sim.shard_machine.machine_world import ALL, CANCEL, NEW, PHASE, REPLACE, Sequencer, small_config
+from trading_sim.matching.records import EventKind
+from trading_sim.shard.machine import SETTLE, ShardMachine
+
+ACCOUNTS = [1, 2, 7, 8, 9]
+PRICES = {0: range(960, 1041, 10), 1: range(310, 360, 7), 2: range(4900, 5100, 20)}
+
+
+@st.composite
+def rows(draw):
+    """Keyword rows of one command; targets are small numbers, resolved against the ids given so far."""
+    kind = draw(st.sampled_from([NEW] * 8 + [CANCEL, CANCEL, REPLACE, REPLACE, PHASE, 0, 77]))
+    symbol = draw(st.integers(0, 2))
+    row = {
+        "kind": kind,
+        "symbol": symbol,
+        "account": draw(st.sampled_from(ACCOUNTS)),
+        "side": draw(st.integers(1, 2)),
+        "type": draw(st.sampled_from([1, 1, 1, 2])),
+        "tif": draw(st.sampled_from([1, 1, 1, 2, 3, 4])),
+        "price": draw(st.sampled_from(PRICES[symbol])),
+        "qty": draw(st.sampled_from([1, 7, 100, 100, 200, 300, 700])),
+    }
+    if kind in (CANCEL, REPLACE):
+        row["order_id"] = draw(st.integers(1, 40))
+    if kind == PHASE:
+        row.update(account=0, symbol=ALL, price=draw(st.sampled_from([1, 2, 3, 3, 4, SETTLE])))
+    return row
+
+
+def own_target(row: dict, owners: dict[int, tuple[int, int]]) -> dict:
+    """Most CANCEL and REPLACE shall hit: take account and symbol of the order they name."""
+    owner = owners.get(row.get("order_id", 0))
+    return {**row, "account": owner[0], "symbol": owner[1]} if owner and row["kind"] in (CANCEL, REPLACE) else row
+
+
+def batches(flow):
+    """COMMAND batches of a drawn flow [[row, …], …]."""
+    sequencer, owners, made = Sequencer(), {}, []
+    for part in flow:
+        stamped = []
+        for row in part:
+            if row["kind"] == PHASE and row["price"] == SETTLE:  # the whole end of day, and the next opening
+                stamped += [{**row, "price": 4}, row, {**row, "price": 3}]
+                continue
+            stamped.append(own_target(row, owners))
+            if row["kind"] == NEW:
+                owners[len(owners) + 1] = (row["account"], row["symbol"])
+        made.append(sequencer.batch(*stamped))
+    return made
+
+
+def assert_exact_freezes(machine: ShardMachine) -> None:
+    """Frozen cash and held positions are exactly what the open quantities of the core's book need."""
+    cash, held = Counter(), Counter()
+    for account in ACCOUNTS:
+        for order in machine.query_account(account)["open_orders"]:
+            symbol = order["symbol"]
+            if order["side"] == "BUY":
+                notional = order["price"] * order["leaves"]
+                cash[account] += notional + notional * machine.config.symbols[symbol]["commission_ppm"] // 10**6
+            else:
+                held[account, symbol] += order["leaves"]
+    for account in ACCOUNTS:
+        state = machine.query_account(account)
+        assert state["cash"]["frozen"] == cash[account]
+        assert {p["symbol"]: p["held"] for p in state["positions"] if p["held"]} == {
+            symbol: quantity for (owner, symbol), quantity in held.items() if owner == account
+        }
+
+
+def assert_book_agrees(machine: ShardMachine) -> None:
+    """The ledger's open quantity per symbol and side is the core's."""
+    for symbol in range(3):
+        for side in (1, 2):
+            depth = sum(level[1] for level in machine.core.depth(symbol, side, 10_000))
+            orders = machine.ledger.state.used_orders()
+            mine = orders[(orders["live"] == 1) & (orders["symbol"] == symbol) & (orders["side"] == side)]
+            assert depth == mine["leaves"].sum()
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.lists(rows(), min_size=1, max_size=12), min_size=1, max_size=10))
+def test_conservation_and_exact_freezes_after_every_batch(flow):
+    machine = ShardMachine(small_config())
+    sellable = machine.ledger.state.sellable.copy()
+    sold = np.zeros_like(sellable)
+    for now, batch in enumerate(batches(flow)):
+        before = machine.day
+        events = machine.apply(batch, now).events
+        conservation = machine.conservation()
+        assert conservation.problems() == []
+        assert_exact_freezes(machine)
+        assert_book_agrees(machine)
+        if machine.day != before:  # a new day: what is there now may be sold
+            sellable, sold = machine.ledger.state.sellable + machine.ledger.state.held, np.zeros_like(sellable)
+            continue
+        orders = machine.ledger.state.orders
+        for event in events[events["kind"] == EventKind.TRADE]:
+            pair = (int(event["order_id"]) - machine.day_base, int(event["maker_id"]) - machine.day_base)
+            seller = next(orders[number] for number in pair if orders[number]["side"] == 2)
+            sold[seller["owner"] - 1, seller["symbol"]] += event["qty"]
+        assert (sold[:, :2] <= sellable[:, :2]).all(), "a share bought today was sold today"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(rows(), min_size=1, max_size=12), min_size=2, max_size=8), st.data())
+def test_a_replica_from_a_snapshot_agrees_with_one_that_replayed_all(flow, data):
+    made = batches(flow)
+    cut = data.draw(st.integers(0, len(made)))
+    first = ShardMachine(small_config())
+    for now, batch in enumerate(made[:cut]):
+        first.apply(batch, now)
+    second = ShardMachine.restore(first.config, first.snapshot())
+    for now, batch in enumerate(made[cut:], cut):
+        one, other = first.apply(batch, now), second.apply(batch, now)
+        assert one.events.tobytes() == other.events.tobytes()
+        assert one.rejects.tobytes() == other.rejects.tobytes()
+    assert first.state_hash() == second.state_hash()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows(), min_size=1, max_size=40))
+def test_cash_moves_exactly_by_trades_and_their_fees(flow):
+    """An independent account of every trade: what each customer paid and received, in plain Python."""
+    flow = [row for row in flow if row["kind"] != PHASE]
+    if not flow:
+        return
+    machine = ShardMachine(small_config())
+    paid = Counter()
+    for batch in batches([[row] for row in flow]):
+        events = machine.apply(batch, 1).events
+        orders = machine.ledger.state.orders
+        for event in events[events["kind"] == EventKind.TRADE]:
+            rules = machine.config.symbols[int(orders[event["order_id"]]["symbol"])]
+            notional = int(event["price"]) * int(event["qty"])
+            for number in (int(event["order_id"]), int(event["maker_id"])):
+                account = ACCOUNTS[int(orders[number]["owner"]) - 1]
+                commission = notional * rules["commission_ppm"] // 10**6
+                if orders[number]["side"] == 1:
+                    paid[account] += notional + commission
+                else:
+                    paid[account] -= notional - commission - notional * rules.get("stamp_ppm", 0) // 10**6
+    for row in machine.config.accounts:
+        cash = machine.query_account(row["account"])["cash"]
+        assert cash["free"] + cash["frozen"] == row["cash"] - paid[row["account"]]
