@@ -1,0 +1,95 @@
+"""Business chains and dependencies from the cluster's description of itself. Can be run again at any time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from seeops.accounts import rights
+from seeops.audit import services as audit
+from seeops.cluster import door
+from seeops.inventory import selectors as inventory
+from seeops.topology.models import BusinessChain, Dependency, DependencyMode, Hop, HopMode
+
+# A synchronous call that is declared fails with its callee; a replica that is behind only degrades.
+_DECLARED = {
+    HopMode.SYNC.value: DependencyMode.HARD,
+    HopMode.ASYNC.value: DependencyMode.ASYNC,
+    HopMode.REPLICATION.value: DependencyMode.SOFT,
+}
+_STRENGTH = [DependencyMode.ASYNC.value, DependencyMode.SOFT.value, DependencyMode.HARD.value]
+
+
+def chain_edges(hops: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """(caller, callee, mode) between the hops of a chain: a synchronous hop calls the next synchronous one and hands
+    over to the asynchronous ones behind it."""
+    edges = []
+    caller: str | None = None
+    for hop in hops:
+        mode = _DECLARED[hop["mode"]].value
+        if caller is not None and caller != hop["service"]:
+            edges.append((caller, hop["service"], mode))
+        if hop["mode"] == HopMode.SYNC:
+            caller = hop["service"]
+    return edges
+
+
+def dependency_table(described: dict[str, Any]) -> dict[tuple[str, str], tuple[str, bool]]:
+    """(caller, callee) → (strongest mode, derived from a chain) of declared and chain dependencies together."""
+    table: dict[tuple[str, str], tuple[str, bool]] = {}
+    found = [
+        (row["name"], callee, _DECLARED[mode].value, False)
+        for row in described["services"]
+        for callee, mode in row["uses"].items()
+    ]
+    found += [(*edge, True) for chain in described["chains"] for edge in chain_edges(chain["hops"])]
+    for caller, callee, mode, derived in found:
+        before, was_derived = table.get((caller, callee), (mode, True))
+        strongest = max(before, mode, key=_STRENGTH.index)
+        table[caller, callee] = (strongest, derived and was_derived)
+    return table
+
+
+@transaction.atomic
+def topology_import(*, actor: Any, description: dict[str, Any] | None = None) -> dict[str, int]:
+    """Create and update chains, hops and dependencies; what the cluster no longer has is removed. Returns the counts.
+
+    Needs the inventory to be imported before. `actor` None is the set-up itself.
+    """
+    if actor is not None:
+        rights.require(actor, "inventory.discover")
+    described = description or door.describe()
+    services = {service.name: service for service in inventory.services()}
+    domains = {domain.code: domain for domain in inventory.domains()}
+    before = BusinessChain.objects.count()
+    for row in described["chains"]:
+        chain, _ = BusinessChain.objects.update_or_create(
+            code=row["name"],
+            defaults={
+                "name": row["title"],
+                "domain": domains[row["domain"]],
+                "kind": row["kind"],
+                "criticality": row["criticality"],
+                "critical": row["criticality"] == 1,
+                "peak_rate_per_s": row["peak_rate_per_s"],
+            },
+        )
+        chain.hops.all().delete()
+        Hop.objects.bulk_create(
+            Hop(
+                chain=chain, position=hop["order"], name=hop["name"], service=services[hop["service"]], mode=hop["mode"]
+            )
+            for hop in row["hops"]
+        )
+    BusinessChain.objects.exclude(code__in=[row["name"] for row in described["chains"]]).delete()
+    table = dependency_table(described)
+    Dependency.objects.all().delete()
+    Dependency.objects.bulk_create(
+        Dependency(caller=services[caller], callee=services[callee], mode=mode, from_chain=derived)
+        for (caller, callee), (mode, derived) in sorted(table.items())
+    )
+    counts = {"chains": len(described["chains"]), "dependencies": len(table)}
+    if before != counts["chains"]:
+        audit.record(actor=actor, action="topology.import", obj=("topology", "chains", "chains"), after=counts)
+    return counts
