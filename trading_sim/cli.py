@@ -1,0 +1,34 @@
+"""The command line: one subject a command, each in a module of its own that is only imported when it is asked for."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+SUBJECTS = {
+    "replay": ("trading_sim.matching.replay", "run recorded commands through the matching core"),
+}
+"""Command → (module with `add_parser(subparsers)`, what it does). The parser sets `run`, a function of the arguments
+that returns the exit code."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line on standard error; exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = OneLineParser(prog="python -m trading_sim", description="The simulated trading cluster.")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, summary) in SUBJECTS.items():
+        if words[:1] == [name]:
+            importlib.import_module(module).add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=summary)
+    chosen = parser.parse_args(words)
+    return int(chosen.run(chosen) or 0)

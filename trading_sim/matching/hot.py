@@ -1,0 +1,279 @@
+"""The loop over commands: decode, check, match, report. Single-threaded, no clock, no allocation.
+
+Commands and events are seen as int64 words, five a command and six an event; the arrays of layout.State hold the rest.
+The order of the checks is the contract's and must not change.
+"""
+
+import numpy as np
+
+from trading_sim.matching.auction import level_qty, uncross
+from trading_sim.matching.bits import cycles
+from trading_sim.matching.jit import called, entry, inlined
+from trading_sim.matching.ladder import next_below, price_of, tick_of
+from trading_sim.matching.queue import COMMAND_WORDS, LOW_HALF, emit, free_slot, match, rest, tail_of, unlink
+from trading_sim.matching.records import EVERY_SYMBOL, EventKind, Kind, OrderType, Phase, Reason, Side, Tif
+
+# Plain integers: Numba freezes them into the machine code, members of an enum would be looked up.
+NEW, CANCEL, REPLACE, PHASE = (int(kind) for kind in Kind)
+BUY, SELL = (int(side) for side in Side)
+LIMIT, MARKET = (int(order_type) for order_type in OrderType)
+DAY, IOC, FOK, POST_ONLY = (int(tif) for tif in Tif)
+AUCTION, AUCTION_LOCKED, CONTINUOUS, CLOSED = (int(phase) for phase in Phase)
+EVERY = EVERY_SYMBOL
+ACCEPTED = int(EventKind.ACCEPTED)
+REJECTED = int(EventKind.REJECTED)
+CANCELLED = int(EventKind.CANCELLED)
+REPLACED = int(EventKind.REPLACED)
+PHASE_CHANGED = int(EventKind.PHASE)
+UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
+DUPLICATE_ORDER = int(Reason.DUPLICATE_ORDER)
+BAD_QTY = int(Reason.BAD_QTY)
+BAD_PRICE = int(Reason.BAD_PRICE)
+BAD_SYMBOL = int(Reason.BAD_SYMBOL)
+BAD_FIELD = int(Reason.BAD_FIELD)
+PRICE_LIMIT = int(Reason.PRICE_LIMIT)
+BAD_LOT = int(Reason.BAD_LOT)
+BAD_PHASE = int(Reason.BAD_PHASE)
+WOULD_CROSS = int(Reason.WOULD_CROSS)
+NO_LIQUIDITY = int(Reason.NO_LIQUIDITY)
+IOC_REMAINDER = int(Reason.IOC_REMAINDER)
+FOK_UNFILLED = int(Reason.FOK_UNFILLED)
+USER = int(Reason.USER)
+CAPACITY = int(Reason.CAPACITY)
+
+SPARE_EVENTS = 4
+"""Events a command can cause beyond one a resting order and one a symbol."""
+
+
+@inlined
+def outside(book, tick):
+    """Whether a tick lies outside the book's prices."""
+    return np.uint64(tick) >= np.uint64(book.ticks)
+
+
+@inlined
+def price_refusal(state, symbol, price):
+    """Why a price outside the book is refused."""
+    return BAD_PRICE if price <= 0 or state.symbols[symbol].band == 0 else PRICE_LIMIT
+
+
+@inlined
+def resting_slot(state, control, order_id, symbol):
+    """Slot of an order that rests in the book of `symbol`, 0 for none."""
+    if np.uint64(order_id) > np.uint64(control.max_order_id):
+        return 0
+    slot = np.int64(state.slot_of[order_id])
+    if slot != 0 and (np.int64(state.orders[slot].book) >> 1) != symbol:
+        return 0
+    return slot
+
+
+@inlined
+def fields_unknown(order_id, side, order_type, tif):
+    """Whether a NEW makes no sense before the symbol is looked at. Zero wraps round to a large unsigned number."""
+    one = np.uint64(1)
+    sides, types, tifs = np.uint64(side) - one, np.uint64(order_type) - one, np.uint64(tif) - one
+    return (sides | types) > one or tifs > np.uint64(3) or order_id == 0 or (order_type == MARKET and tif == POST_ONLY)
+
+
+@inlined
+def new_refusal(state, control, order_id, price, qty, symbol, side, order_type, tif):
+    """Reason why a NEW is rejected, 0 for none."""
+    if fields_unknown(order_id, side, order_type, tif):
+        return BAD_FIELD
+    if symbol >= control.symbols:
+        return BAD_SYMBOL
+    book = state.books[2 * symbol + side - BUY]
+    if book.phase != CONTINUOUS and (book.phase == CLOSED or order_type != LIMIT or tif != DAY):
+        return BAD_PHASE
+    if qty == 0:
+        return BAD_QTY
+    if np.uint64(qty) % book.lot != 0:
+        return BAD_LOT
+    if order_type == LIMIT and outside(book, tick_of(book, price)):
+        return price_refusal(state, symbol, price)
+    if np.uint64(order_id) > np.uint64(control.max_order_id) or control.live >= control.max_live:
+        return CAPACITY
+    if state.slot_of[order_id] != 0:
+        return DUPLICATE_ORDER
+    if tif == POST_ONLY:
+        other = state.books[2 * symbol + SELL - side]
+        if other.best >= tick_of(other, price):
+            return WOULD_CROSS
+    return 0
+
+
+@called
+def fillable(state, book, worst, qty):
+    """Whether `qty` is open at ticks from the best down to `worst`."""
+    if qty > book.open:
+        return False
+    tick = np.int64(book.best)
+    while tick >= worst:
+        qty -= level_qty(state, book, tick)
+        if qty <= 0:
+            return True
+        tick = next_below(state, book, tick)
+    return False
+
+
+@inlined
+def new_order(state, control, events, count, seq, order_id, price, qty, symbol, account, side, order_type, tif):
+    """An accepted NEW: trade what crosses, then rest or cancel the remainder."""
+    count = emit(events, count, seq, order_id, 0, price, qty, qty, symbol, tail_of(ACCEPTED, 0, side, 0))
+    index = 2 * symbol + side - BUY
+    book = state.books[index]
+    if book.phase == CONTINUOUS:
+        other = state.books[2 * symbol + SELL - side]
+        worst = np.int64(0) if order_type == MARKET else tick_of(other, price)
+        if other.best >= worst or tif != DAY or order_type != LIMIT:
+            if tif == FOK and not fillable(state, other, worst, qty):
+                tail = tail_of(CANCELLED, FOK_UNFILLED, side, 0)
+                return emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail)
+            qty, count = match(state, control, events, count, other, worst, qty, seq, order_id, symbol, side)
+            if qty == 0:
+                return count
+            if order_type == MARKET or tif == IOC:
+                reason = NO_LIQUIDITY if order_type == MARKET else IOC_REMAINDER
+                return emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail_of(CANCELLED, reason, side, 0))
+    rest(state, control, index, tick_of(book, price), order_id, qty, account)
+    return count
+
+
+@called
+def replace(state, control, events, count, seq, slot, price, qty, symbol):
+    """A REPLACE of the resting order in `slot`. Returns the reason of a refusal and the number of events."""
+    order = state.orders[slot]
+    index = np.int64(order.book)
+    book = state.books[index]
+    side = (index & 1) + BUY
+    if book.phase == AUCTION_LOCKED or book.phase == CLOSED:
+        return BAD_PHASE, count
+    if qty == 0:
+        return BAD_QTY, count
+    tick = tick_of(book, price)
+    if outside(book, tick):
+        return price_refusal(state, symbol, price), count
+    order_id, account = np.int64(order.order_id), np.int64(order.account)
+    count = emit(events, count, seq, order_id, 0, price, qty, qty, symbol, tail_of(REPLACED, 0, side, 0))
+    if tick == order.tick and qty <= order.qty:
+        book.open -= np.int64(order.qty) - qty
+        order.qty = qty
+        return 0, count
+    unlink(state, control, book, order)
+    free_slot(state, control, slot, order_id)
+    if book.phase == CONTINUOUS:
+        other = state.books[index ^ 1]
+        worst = tick_of(other, price)
+        qty, count = match(state, control, events, count, other, worst, qty, seq, order_id, symbol, side)
+    if qty > 0:
+        rest(state, control, index, tick, order_id, qty, account)
+    return 0, count
+
+
+@called
+def change_phase(state, control, events, count, seq, phase, symbol):
+    """A PHASE command. Returns the reason of a refusal and the number of events."""
+    if phase < AUCTION or phase > CLOSED:
+        return BAD_FIELD, count
+    first, last = symbol, symbol + 1
+    if symbol == EVERY:
+        first, last = 0, control.symbols
+    elif symbol >= control.symbols:
+        return BAD_SYMBOL, count
+    for each in range(first, last):
+        buy, sell = state.books[2 * each], state.books[2 * each + 1]
+        if buy.phase <= AUCTION_LOCKED and phase >= CONTINUOUS:
+            count = uncross(state, control, events, count, seq, each)
+        buy.phase = phase
+        sell.phase = phase
+        count = emit(events, count, seq, 0, 0, phase, 0, 0, each, PHASE_CHANGED)
+    return 0, count
+
+
+@inlined
+def cancel(state, control, events, count, seq, order_id, symbol):
+    """A CANCEL. Returns the reason of a refusal and the number of events."""
+    slot = resting_slot(state, control, order_id, symbol)
+    if slot == 0:
+        return UNKNOWN_ORDER, count
+    order = state.orders[slot]
+    index = np.int64(order.book)
+    book = state.books[index]
+    if book.phase == AUCTION_LOCKED or book.phase == CLOSED:
+        return BAD_PHASE, count
+    price, qty = price_of(book, np.int64(order.tick)), np.int64(order.qty)
+    unlink(state, control, book, order)
+    free_slot(state, control, slot, order_id)
+    tail = tail_of(CANCELLED, USER, (index & 1) + BUY, 0)
+    return 0, emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail)
+
+
+@inlined
+def apply(state, control, commands, at, events, count):
+    """Apply the command whose first word is `at`. Returns the number of events."""
+    seq, order_id, price = commands[at], commands[at + 1], commands[at + 2]
+    amounts, rest_of_it = np.uint64(commands[at + 3]), np.uint64(commands[at + 4])
+    qty, symbol = np.int64(amounts & LOW_HALF), np.int64(amounts >> np.uint64(32))
+    account, codes = np.int64(rest_of_it & LOW_HALF), np.int64(rest_of_it >> np.uint64(32))
+    kind, side, order_type, tif = codes & 0xFF, (codes >> 8) & 0xFF, (codes >> 16) & 0xFF, codes >> 24
+    reason = BAD_FIELD
+    if kind == NEW:
+        reason = new_refusal(state, control, order_id, price, qty, symbol, side, order_type, tif)
+        if reason == 0:
+            return new_order(
+                state, control, events, count, seq, order_id, price, qty, symbol, account, side, order_type, tif
+            )
+    elif kind == CANCEL:
+        reason, count = cancel(state, control, events, count, seq, order_id, symbol)
+    elif kind == REPLACE:
+        slot = resting_slot(state, control, order_id, symbol)
+        reason = UNKNOWN_ORDER
+        if slot != 0:
+            reason, count = replace(state, control, events, count, seq, slot, price, qty, symbol)
+    elif kind == PHASE:
+        reason, count = change_phase(state, control, events, count, seq, price, symbol)
+    if reason != 0:
+        count = emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail_of(REJECTED, reason, side, 0))
+    return count
+
+
+@inlined
+def must_pause(control, count, room):
+    """Whether the next command could need more events than the buffer holds, or a page when none is left."""
+    return count + control.live > room or control.pages_left <= 0
+
+
+@entry
+def run(state, commands, first, last, events, room):
+    """Apply commands first … last-1. Returns the first one that was not applied: the caller makes room and goes on.
+
+    `room`: capacity of `events` less symbols and SPARE_EVENTS. The number of events goes to control.written.
+    """
+    control = state.control[0]
+    count = 0
+    while first < last and not must_pause(control, count, room):
+        count = apply(state, control, commands, first * COMMAND_WORDS, events, count)
+        first += 1
+    control.written = count
+    return first
+
+
+@entry
+def run_timed(state, commands, first, last, events, room, durations):
+    """Like `run`; also writes the cycles of command i to durations[i]."""
+    control = state.control[0]
+    count = 0
+    while first < last and not must_pause(control, count, room):
+        start = cycles()
+        count = apply(state, control, commands, first * COMMAND_WORDS, events, count)
+        durations[first] = cycles() - start
+        first += 1
+    control.written = count
+    return first
+
+
+@entry
+def read_cycles():
+    """The processor's cycle counter."""
+    return cycles()
