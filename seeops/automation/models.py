@@ -1,0 +1,110 @@
+"""Runs of playbooks: one supervised process each, and every event it reported."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from seeops.core.leases import Leased
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+    LOST = "lost", _("lost")
+
+
+LIVE_STATES = (RunState.QUEUED, RunState.RUNNING)
+MARK = {
+    RunState.QUEUED: "progress", RunState.RUNNING: "progress", RunState.DONE: "good", RunState.FAILED: "bad",
+    RunState.CANCELLED: "absent", RunState.LOST: "unknown",
+}  # fmt: skip
+
+
+class Run(Leased):
+    """One run of one playbook over some nodes, carried out by one process of its own.
+
+    `targets` is a list of {"name", "agent_url", "vars"}; `fence` the epoch that the nodes know this run by; `epoch` the lease
+    of the process. `events_digest` is the SHA-256 over the stored events' lines, written in the same transaction as they are,
+    so the log is complete by proof also when the process was killed.
+    """
+
+    number = models.CharField(max_length=20, unique=True)
+    playbook = models.CharField(max_length=60)
+    title = models.CharField(max_length=160)
+    purpose = models.CharField(max_length=20, default="playbook", help_text=_("playbook, deploy or rollback"))
+    inputs = models.JSONField(default=dict, blank=True)
+    targets = models.JSONField(default=list)
+    concurrency = models.PositiveSmallIntegerField(default=4)
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
+    reason = models.TextField(blank=True, default="")
+    fence = models.BigIntegerField(default=0)
+    pid = models.PositiveIntegerField(null=True, blank=True)
+    pid_started_at = models.FloatField(null=True, blank=True, help_text=_("start of the process in seconds since 1970"))
+    host = models.CharField(max_length=120, blank=True, default="")
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    spawned_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    job_timeout_s = models.PositiveIntegerField(default=900)
+    problem = models.TextField(blank=True, default="")
+    hosts_total = models.PositiveIntegerField(default=0)
+    hosts_done = models.PositiveIntegerField(default=0)
+    hosts_failed = models.PositiveIntegerField(default=0)
+    events_count = models.PositiveIntegerField(default=0)
+    events_digest = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("run")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state"]), models.Index(fields=["playbook", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"
+
+    @property
+    def mark(self) -> str:
+        return MARK[RunState(self.state)]
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_STATES
+
+
+class EventStatus(models.TextChoices):
+    """What an event says of its host; a line without a host is `info`."""
+
+    INFO = "info", _("info")
+    START = "start", _("started")
+    OK = "ok", _("ok")
+    SKIPPED = "skipped", _("skipped")
+    FAILED = "failed", _("failed")
+    UNREACHABLE = "unreachable", _("unreachable")
+
+
+class RunEvent(models.Model):
+    """One event of a run, numbered without a gap from 1. Written by COPY, never changed."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    host = models.CharField(max_length=80, blank=True)
+    task = models.CharField(max_length=120, blank=True)
+    status = models.CharField(max_length=12)
+    changed = models.BooleanField(default=False)
+    message = models.TextField(blank=True)
+    data = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["run", "seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="run_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.seq} {self.host} {self.status}"

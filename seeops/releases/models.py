@@ -1,0 +1,217 @@
+"""Releases: a version brought to the nodes of a service in batches, each judged before the next."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from seeops.core.leases import Leased
+from seeops.releases import states
+
+
+class ReleaseState(models.TextChoices):
+    DRAFT = states.DRAFT, _("draft")
+    READY = states.READY, _("ready")
+    RUNNING = states.RUNNING, _("running")
+    HOLDING = states.HOLDING, _("holding")
+    ROLLING_BACK = states.ROLLING_BACK, _("rolling back")
+    DONE = states.DONE, _("done")
+    ROLLED_BACK = states.ROLLED_BACK, _("rolled back")
+    ABORTED = states.ABORTED, _("aborted")
+    FAILED = states.FAILED, _("failed")
+
+
+class BatchState(models.TextChoices):
+    PENDING = states.PENDING, _("pending")
+    DEPLOYING = states.DEPLOYING, _("deploying")
+    LOST = states.LOST, _("lost")
+    RECONCILING = states.RECONCILING, _("lost, reconciling")
+    SOAKING = states.SOAKING, _("soaking")
+    JUDGING = states.JUDGING, _("judging")
+    PASSED = states.PASSED, _("passed")
+    HELD = states.HELD, _("waits for you")
+    FAILED = states.BATCH_FAILED, _("failed")
+    ROLLING_BACK = states.BATCH_ROLLING_BACK, _("rolling back")
+    ROLLED_BACK = states.BATCH_ROLLED_BACK, _("rolled back")
+
+
+class BatchNodeState(models.TextChoices):
+    PENDING = states.NODE_PENDING, _("pending")
+    DEPLOYING = states.NODE_DEPLOYING, _("deploying")
+    DONE = states.NODE_DONE, _("done")
+    FAILED = states.NODE_FAILED, _("failed")
+    UNREACHABLE = states.NODE_UNREACHABLE, _("unreachable")
+    UNKNOWN = states.NODE_UNKNOWN, _("unknown")
+    ROLLING_BACK = states.NODE_ROLLING_BACK, _("rolling back")
+    ROLLED_BACK = states.NODE_ROLLED_BACK, _("rolled back")
+    ROLLBACK_FAILED = states.NODE_ROLLBACK_FAILED, _("roll-back failed")
+
+
+class Outcome(models.TextChoices):
+    PASS = "PASS", _("pass")
+    FAIL = "FAIL", _("fail")
+    INCONCLUSIVE = "INCONCLUSIVE", _("inconclusive")
+
+
+class Release(Leased):
+    """The plan to bring a version to the nodes of a service, and how far it has come.
+
+    The plan is frozen with its digest when it is made; `epoch` is the lease of the worker that advances the release.
+    """
+
+    number = models.CharField(max_length=20, unique=True)
+    ticket = models.ForeignKey("changes.ChangeTicket", on_delete=models.PROTECT, related_name="releases")
+    service = models.ForeignKey("inventory.Service", on_delete=models.PROTECT, related_name="releases")
+    version = models.ForeignKey("inventory.Version", on_delete=models.PROTECT, related_name="releases")
+    expression = models.CharField(max_length=120)
+    soak_s = models.PositiveIntegerField(default=60)
+    plan = models.JSONField(default=dict)
+    plan_digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=14, choices=ReleaseState.choices, default=ReleaseState.DRAFT)
+    state_reason = models.CharField(max_length=400, blank=True, default="")
+    ending = models.CharField(
+        max_length=14, blank=True, default="", help_text=_("the state that a running roll-back leads to")
+    )
+    retry_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="retries")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="releases_planned")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="releases_started"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField(null=True, blank=True, help_text=_("when the reconciler looks at it next"))
+
+    class Meta:
+        verbose_name = _("release")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "-id"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service"], condition=Q(state__in=states.ACTIVE), name="one_running_release_per_service"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.service} {self.version.number}"
+
+    @property
+    def mark(self) -> str:
+        return states.MARK[self.state]
+
+    @property
+    def active(self) -> bool:
+        return self.state in states.ACTIVE
+
+
+class Batch(models.Model):
+    """One wave of a release."""
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="batches")
+    number = models.PositiveSmallIntegerField()
+    term = models.CharField(max_length=12)
+    concurrency = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=12, choices=BatchState.choices, default=BatchState.PENDING)
+    state_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    deployed_at = models.DateTimeField(null=True, blank=True)
+    soak_from = models.DateTimeField(null=True, blank=True)
+    soak_until = models.DateTimeField(null=True, blank=True)
+    extensions = models.PositiveSmallIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    promoted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("batch")
+        ordering = ["release", "number"]
+        constraints = [models.UniqueConstraint(fields=["release", "number"], name="batch_once")]
+
+    def __str__(self) -> str:
+        return f"{self.release.number} #{self.number}"
+
+    @property
+    def mark(self) -> str:
+        return states.BATCH_MARK[self.state]
+
+
+class BatchNode(models.Model):
+    """A node in a batch: what it ran before, and what has become of it."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="nodes")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="nodes")
+    node = models.ForeignKey("inventory.Node", on_delete=models.PROTECT, related_name="batch_nodes")
+    position = models.PositiveIntegerField()
+    from_version = models.CharField(max_length=40)
+    state = models.CharField(max_length=16, choices=BatchNodeState.choices, default=BatchNodeState.PENDING)
+    message = models.CharField(max_length=300, blank=True, default="")
+    changed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["batch", "position"]
+        constraints = [models.UniqueConstraint(fields=["release", "node"], name="node_once_in_release")]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id}/{self.position}"
+
+
+class BatchRun(models.Model):
+    """Which runs worked on a batch: the last one of a purpose is the present one."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="runs")
+    run = models.OneToOneField("automation.Run", on_delete=models.PROTECT, related_name="batch_run")
+    purpose = models.CharField(max_length=10)
+    synced_seq = models.PositiveIntegerField(default=0, help_text=_("the last event taken over into the nodes' states"))
+    settled = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} {self.purpose} {self.run_id}"
+
+
+class ReleaseEvent(models.Model):
+    """One step in the history of a release, with the lease epoch that took it. Never changed."""
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    batch_number = models.PositiveSmallIntegerField(null=True)
+    before = models.CharField(max_length=14, blank=True)
+    after = models.CharField(max_length=14)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    lease_epoch = models.PositiveBigIntegerField()
+    text = models.CharField(max_length=400)
+
+    class Meta:
+        ordering = ["release", "id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.release_id} {self.before}→{self.after}"
+
+
+class Verdict(models.Model):
+    """What measurement said about a batch, with the vectors it was decided from. Never changed."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="verdicts")
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    summary = models.CharField(max_length=400)
+    baseline = models.CharField(max_length=20, help_text=_("unchanged peers, or nodes that passed before"))
+    window_from = models.DateTimeField()
+    window_until = models.DateTimeField()
+    metrics = models.JSONField()
+    evidence = models.JSONField(help_text=_("queries, vectors of every node and settings: enough to judge again"))
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["batch", "id"]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} {self.outcome}"
