@@ -15,9 +15,9 @@ DEMO_PEOPLE = (
     ("wu", "Wu Han", "operator"),
     ("chen", "Chen Jing", "approver"),
     ("zhao", "Zhao Min", "approver"),
-    ("sun", "Sun Lei", "oncall"),
+    ("sun", "Sun Lei", "on_call"),
     ("he", "He Ping", "auditor"),
-    ("admin", "Administrator", "admin"),
+    ("admin", "Administrator", "administrator"),
 )
 # Without look-alikes (0 O 1 l I), because people type these from a terminal.
 _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"

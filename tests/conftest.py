@@ -1,0 +1,69 @@
+"""What all tests share: servers behind Django, a whole product, a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import django
+import pytest
+
+from seeops.bootstrap import tools
+from seeops.bootstrap.paths import SHARED_VAR
+from tests.embedded import Servers
+from tests.product import Product
+
+# Django reads its settings when it is set up, so the servers' addresses must be in the environment first; and the conftest
+# files of single folders, loaded after this one, may import models.
+SERVERS = Servers.claim()
+django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    SERVERS.release()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever uses a whole product runs serially, after the others."""
+    for item in items:
+        if "product" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.product)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Start the servers with the first test that uses the database."""
+    SERVERS.ensure_postgres()
+    SERVERS.ensure_valkey()
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> str:
+    """Address of a running Valkey, the one in settings.VALKEY_URL."""
+    from django.conf import settings
+
+    SERVERS.ensure_valkey()
+    return settings.VALKEY_URL
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    """A whole running product with 1,200 nodes, begun from an empty folder, ended with the session."""
+    running = Product(SHARED_VAR / "test-product").start(clean=True)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium that talks to nobody but the pages it is shown."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=str(tools.chromium_path()), env=tools.chromium_env(), args=quiet
+        )
+        yield chromium
+        chromium.close()
