@@ -149,7 +149,7 @@ def _warm_numba(note: StepNote) -> None:
 
     def work() -> str:
         run_logged(
-            [VENV_PYTHON, "-m", "seeops.bootstrap.warm"],
+            [VENV_PYTHON, "-m", "trading_sim.shard.warm"],
             SHARED_VAR / "log" / "setup-warm.log",
             sorry="The matching core could not be compiled",
             env={**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)},
