@@ -31,7 +31,8 @@ def history(obj: Model) -> QuerySet[AuditRecord]:
     return AuditRecord.objects.filter(object_type=obj._meta.label_lower, object_id=str(obj.pk))
 
 
-def _rows() -> Iterator[dict[str, Any]]:
+def rows() -> Iterator[dict[str, Any]]:
+    """All records in order, as the chain hashes them, with their hashes."""
     for row in AuditRecord.objects.order_by("seq").values(*chain.FIELDS, "previous_hash", "hash").iterator(2000):
         yield {**as_content(row), "previous_hash": row["previous_hash"], "hash": row["hash"]}
 
@@ -42,5 +43,5 @@ def verify_chain() -> ChainReport:
     return ChainReport(
         records=AuditRecord.objects.count(),
         head=last["hash"] if last else chain.GENESIS,
-        broken=chain.first_break(_rows()),
+        broken=chain.first_break(rows()),
     )

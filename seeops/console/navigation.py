@@ -41,6 +41,7 @@ PLACES: list[Place] = [
         _("Prove"),
         "✓",
         [
+            Item(_("Maturity"), "maturity:overview", "maturity.view"),
             Item(_("Audit log"), "audit:list", "audit.view"),
             Item(_("People and rights"), "accounts:list", "people.view"),
         ],
