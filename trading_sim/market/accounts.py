@@ -26,13 +26,12 @@ class Group:
     cash: int
     share_of_symbols: float
     lots: int
-    strategies: tuple[str, ...]
 
 
 GROUPS = (
-    Group("maker", 1, 8, 50_000_000_00, 1.0, 8_000, ("maker",)),
-    Group("institution", 9, 60, 20_000_000_00, 0.5, 400, ("slicer", "momentum")),
-    Group("private", 61, ACCOUNTS, 2_000_000_00, 0.25, 40, ("noise", "noise", "momentum", "reverter")),
+    Group("maker", 1, 8, 50_000_000_00, 1.0, 8_000),
+    Group("institution", 9, 60, 20_000_000_00, 0.5, 2_000),
+    Group("private", 61, ACCOUNTS, 2_000_000_00, 0.25, 300),
 )
 
 

@@ -97,6 +97,8 @@ class ShardMachine:
 
         Raises LedgerError when core and ledger disagree, which only a broken core can cause.
         """
+        if not batch.flags.writeable:
+            batch = batch.copy()  # journal bytes are read-only, for which the checks would be compiled a second time
         self.now_ns = max(self.now_ns, now_ns)
         self.risk.start_window(self.now_ns)
         if len(batch):
