@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from string import Template
 from urllib.parse import urlsplit
 
 from . import tools
@@ -15,6 +15,7 @@ from .paths import ROOT, Instance
 
 TEMPLATES = ROOT / "dashboards" / "prometheus"
 RULES = TEMPLATES / "rules"
+PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
 
 def write_configuration(instance: Instance, variables: Mapping[str, str]) -> None:
@@ -33,8 +34,18 @@ def write_configuration(instance: Instance, variables: Mapping[str, str]) -> Non
         "alertmanager_path": alertmanager.path or "/",
     }
     for name in ("prometheus.yml", "alertmanager.yml"):
-        text = Template((TEMPLATES / name).read_text()).substitute(values)
+        text = fill((TEMPLATES / name).read_text(), values)
         write_atomic(instance.run / name, text, 0o600)
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Put values in place of ${name}. Other dollar signs stay. Raises SetupError for a name that has no value."""
+    unknown = set(PLACEHOLDER.findall(template)) - set(values)
+    if unknown:
+        raise SetupError(
+            f"dashboards/prometheus asks for {', '.join(sorted(unknown))}, which the set-up does not know."
+        )
+    return PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
 
 
 def check_configuration(instance: Instance) -> None:
