@@ -38,7 +38,7 @@ def sh(moment: dt.datetime | None, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
 @register.filter
 def ago(moment: dt.datetime | None) -> SafeString | str:
     """Relative time with the exact one on hover."""
-    if moment is None:
+    if not moment:  # templates give "" for what is missing
         return "–"
     seconds = (now() - moment).total_seconds()
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), sh(moment), _relative(seconds))
@@ -68,13 +68,13 @@ def num(value: Any, digits: int = 0) -> str:
 @register.filter
 def pct(value: Any, digits: int = 1) -> str:
     """A ratio as per cent; an en dash when it is not known."""
-    return "–" if value is None else f"{float(value) * 100:.{int(digits)}f} %"
+    return "–" if value in (None, "") else f"{float(value) * 100:.{int(digits)}f} %"
 
 
 @register.filter
 def ms(seconds: Any, digits: int = 1) -> str:
     """Seconds as milliseconds; an en dash when not known."""
-    return "–" if seconds is None else f"{float(seconds) * 1000:,.{int(digits)}f} ms".replace(",", "\u2009")
+    return "–" if seconds in (None, "") else f"{float(seconds) * 1000:,.{int(digits)}f} ms".replace(",", "\u2009")
 
 
 @register.simple_tag
@@ -117,7 +117,7 @@ def get(mapping: Any, key: object) -> Any:
 @register.filter
 def bar(ratio: Any) -> SafeString:
     """A small horizontal bar for a ratio between 0 and 1."""
-    if ratio is None:
+    if ratio in (None, ""):
         return mark_safe("–")
     width = max(0.0, min(1.0, float(ratio))) * 100
     return format_html('<span class="bar"><i style="width:{}%"></i></span>', f"{width:.1f}")
