@@ -1,0 +1,298 @@
+"""The journal of one replica: append-only segments that are never written over.
+
+Taking back entries (a follower whose tail lost an election) and cutting a torn tail both start a new segment whose base
+index makes the old ones void from there on: no byte is ever rewritten, so there is no moment at which a crash could mix
+old frames with new ones. A segment is zero-filled and synced before it gets its name, therefore an append in it changes no
+file size.
+
+Used by one thread. Every OSError leaves the journal unusable: what the page cache holds after a failed sync is unknown,
+so the replica must stop and read everything again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from trading_sim.shard.entries import Entry
+from trading_sim.shard.segment import (
+    HEADER_BYTES,
+    SegmentHeader,
+    SegmentScan,
+    decode_segment_header,
+    encode_frame,
+    encode_segment_header,
+    frame_bytes,
+    locate_frames,
+    scan_segment,
+    segment_name,
+)
+from trading_sim.sim.seams import FileHandle, Files
+
+SEGMENT_BYTES = 4 << 20
+_SPARE = "spare.tmp"
+
+
+class JournalError(Exception):
+    """The journal was used against its rules, or is in a state that it cannot recover from by itself."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Entries from `index` on were durable and are no longer readable; `until` is the last index known to have been there."""
+
+    index: int
+    until: int
+    file: str
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a directory held: contiguous `entries`, `torn_entries` > 0 when an unacknowledged tail was cut, or the damage."""
+
+    entries: tuple[Entry, ...]
+    cut_tail: bool
+    damage: Damage | None
+
+
+@dataclass
+class _Segment:
+    sequence: int
+    base_index: int
+
+
+class Journal:
+    """Segments in one directory. Open with `Journal.open`; indices are those of the entries."""
+
+    def __init__(self, files: Files, directory: str, segment_bytes: int) -> None:
+        self._files = files
+        self._directory = directory
+        self._segment_bytes = segment_bytes
+        self._segments: list[_Segment] = []
+        self._handle: FileHandle | None = None
+        self._offset = 0
+        self._size = 0
+        self._unsynced = False
+        self.last_index = 0
+        self.durable_index = 0
+        self.rolled_over = False
+
+    @classmethod
+    def open(
+        cls, files: Files, directory: str, *, after: int = 0, segment_bytes: int = SEGMENT_BYTES
+    ) -> tuple["Journal", Recovered]:
+        """Read what is there and continue behind it in a new segment.
+
+        `after` is the index of the snapshot: with nothing usable behind it the journal starts at `after + 1`.
+        """
+        files.makedirs(directory)
+        journal = cls(files, directory, segment_bytes)
+        recovered = _recover(files, directory)
+        for name in files.listdir(directory):
+            if name.endswith(".tmp"):
+                files.remove(f"{directory}/{name}")
+            elif name.startswith("segment-"):
+                header = decode_segment_header(files.read(f"{directory}/{name}"))
+                sequence = int(name.removeprefix("segment-").removesuffix(".log"))
+                journal._segments.append(_Segment(sequence, header.base_index if header else 0))
+        last = recovered.entries[-1].index if recovered.entries else 0
+        if last < after:
+            recovered = Recovered((), recovered.cut_tail, recovered.damage)
+            journal.durable_index = after
+            journal._start_segment(after + 1)
+        else:
+            journal._copy_last_segment(recovered)
+        return journal, recovered
+
+    def _copy_last_segment(self, recovered: Recovered) -> None:
+        """Write what the last segment holds into a new one, which takes its place.
+
+        A process that was killed, or whose sync failed, leaves frames in the page cache that reading shows and the disk
+        may not have; after a failed sync not even another sync would bring them there. Written again they count.
+        """
+        next_index = recovered.entries[-1].index + 1 if recovered.entries else 1
+        old = self._segments[-1] if self._segments else None
+        base_index = min(old.base_index, next_index) if old is not None and old.base_index else next_index
+        copied = [entry for entry in recovered.entries if entry.index >= base_index]
+        self.durable_index = base_index - 1
+        self._start_segment(base_index, copied=copied)
+        self.durable_index = self.last_index
+        if old is not None and old.base_index >= base_index:
+            self._files.remove(self._path(segment_name(old.sequence)))
+            self._files.sync_dir(self._directory)
+            self._segments.remove(old)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write entries behind the last one; durable after `sync`. Raises OSError, JournalError for a gap."""
+        for entry in entries:
+            if entry.index != self.last_index + 1:
+                raise JournalError(f"Entry {entry.index} cannot follow entry {self.last_index} in {self._directory}.")
+            frame = encode_frame(entry.data, self.durable_index)
+            if self._offset + len(frame) > self._size:
+                self.sync()
+                self._start_segment(entry.index, len(frame))
+            if self._handle is None:
+                raise JournalError(f"The journal {self._directory} is closed.")
+            self._handle.pwrite(self._offset, frame)
+            self._offset += len(frame)
+            self._unsynced = True
+            self.last_index = entry.index
+
+    def sync(self) -> None:
+        """Make everything appended durable. Raises OSError; then nothing more may be acknowledged."""
+        if self._unsynced and self._handle is not None:
+            self._handle.sync()
+            self._unsynced = False
+        self.durable_index = self.last_index
+
+    def restart_at(self, index: int) -> None:
+        """Void every entry from `index` on; the next append is `index`. Durable when this returns."""
+        self.sync()
+        self.durable_index = min(self.durable_index, index - 1)
+        self._start_segment(index)
+
+    def drop_before(self, index: int) -> int:
+        """Remove segments that hold only entries below `index` (a snapshot covers them); returns how many."""
+        removed = 0
+        while len(self._segments) > 1 and self._segments[1].base_index <= index:
+            self._files.remove(self._path(segment_name(self._segments[0].sequence)))
+            del self._segments[0]
+            removed += 1
+        if removed:
+            self._files.sync_dir(self._directory)
+        return removed
+
+    def prepare_spare(self) -> None:
+        """Fill the next segment in advance, so that the roll-over costs a rename. May run beside the other methods."""
+        if self._files.exists(self._path(_SPARE)):
+            return
+        part = self._path("spare.part.tmp")
+        if self._files.exists(part):
+            self._files.remove(part)
+        handle = self._files.create(part, self._segment_bytes)
+        try:
+            handle.sync()
+        finally:
+            handle.close()
+        self._files.rename(part, self._path(_SPARE))
+
+    def close(self) -> None:
+        """Close the current segment."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+    def _path(self, name: str) -> str:
+        return f"{self._directory}/{name}"
+
+    def _start_segment(self, base_index: int, needed: int = 0, copied: Sequence[Entry] = ()) -> None:
+        """A new segment; with its name it has its header and the `copied` entries on disk."""
+        self.close()
+        frames = b"".join(encode_frame(entry.data, self.durable_index) for entry in copied)
+        size = max(self._segment_bytes, HEADER_BYTES + needed, HEADER_BYTES + len(frames))
+        spare = self._path(_SPARE)
+        if size == self._segment_bytes and self._files.exists(spare):
+            handle = self._files.open(spare)
+        else:
+            spare = self._path("new.tmp")
+            handle = self._files.create(spare, size)
+        sequence = self._segments[-1].sequence + 1 if self._segments else 1
+        try:
+            handle.pwrite(0, encode_segment_header(SegmentHeader(sequence, base_index, self.durable_index)) + frames)
+            handle.sync()
+            self._files.rename(spare, self._path(segment_name(sequence)))
+            self._files.sync_dir(self._directory)
+        except OSError:
+            handle.close()
+            raise
+        self._handle = handle
+        self._segments.append(_Segment(sequence, base_index))
+        self._offset, self._size = HEADER_BYTES + len(frames), size
+        self._unsynced = False
+        self.rolled_over = True
+        self.last_index = base_index - 1 + len(copied)
+
+
+def _recover(files: Files, directory: str) -> Recovered:
+    """Entries of all segments in order; a later segment voids what earlier ones hold from its base index on."""
+    names = [name for name in files.listdir(directory) if name.startswith("segment-") and name.endswith(".log")]
+    entries: list[Entry] = []
+    pending: tuple[int, SegmentScan | None, str] | None = None  # first unreadable index, its scan, its file
+    next_index: int | None = None
+    for name in names:
+        data = files.read(f"{directory}/{name}")
+        header = decode_segment_header(data)
+        if header is None:
+            if pending is None:
+                pending = (next_index or 1, None, name)
+            continue
+        if pending is not None and header.base_index > pending[0]:
+            return _damaged(entries, pending, header.base_index - 1, names, files, directory)
+        pending = None
+        if next_index is not None and header.base_index > next_index:
+            return _damaged(entries, (next_index, None, name), header.base_index - 1, names, files, directory)
+        first = entries[0].index if entries else header.base_index
+        del entries[max(0, header.base_index - first) :]
+        scan = scan_segment(data, header.base_index)
+        entries.extend(scan.entries)
+        next_index = header.base_index + len(scan.entries)
+        if not scan.clean:
+            pending = (next_index, scan, name)
+    if pending is None:
+        return Recovered(tuple(entries), False, None)
+    index, scan, _ = pending
+    if scan is not None and scan.later_durable < index:
+        return Recovered(tuple(entries), True, None)
+    return _damaged(entries, pending, index, names, files, directory)
+
+
+def _damaged(
+    entries: list[Entry],
+    pending: tuple[int, SegmentScan | None, str],
+    until: int,
+    names: list[str],
+    files: Files,
+    directory: str,
+) -> Recovered:
+    """The readable part before the damage, and how far the journal is known to have gone."""
+    index, scan, file = pending
+    until = max(until, index, scan.later_index if scan else 0)
+    for name in names[names.index(file) + 1 :]:
+        data = files.read(f"{directory}/{name}")
+        header = decode_segment_header(data)
+        if header is not None:
+            until = max(until, scan_segment(data, header.base_index).later_index, _last_of(data, header.base_index))
+    return Recovered(tuple(entries), False, Damage(index, until, file))
+
+
+def _last_of(data: bytes, base_index: int) -> int:
+    return base_index + len(scan_segment(data, base_index).entries) - 1
+
+
+def read_entries(files: Files, directory: str) -> Iterator[Entry]:
+    """Entries of a journal that nobody writes any more (or a copy of one), for replay and verification.
+
+    Raises JournalError when the middle is corrupt: a gap must never be taken for the end.
+    """
+    recovered = _recover(files, directory)
+    if recovered.damage is not None:
+        raise JournalError(
+            f"The journal {directory} is corrupt at entry {recovered.damage.index} in {recovered.damage.file}: "
+            "take the journal of another replica."
+        )
+    yield from recovered.entries
+
+
+def entry_bytes(entry: Entry) -> int:
+    """Bytes an entry takes in the journal."""
+    return frame_bytes(len(entry.data))
+
+
+def read_durable_frames(files: Files, directory: str) -> list[tuple[str, int, int]]:
+    """(path, first byte, byte behind) of the frames whose later frames prove that they were durable."""
+    found: list[tuple[str, int, int]] = []
+    names = [name for name in files.listdir(directory) if name.startswith("segment-")]
+    for name in names[-1:]:
+        data = files.read(f"{directory}/{name}")
+        frames = list(locate_frames(data))
+        proven = max((durable for _, durable, _, _ in frames), default=0)
+        found += [(f"{directory}/{name}", start, end) for index, _, start, end in frames if index <= proven]
+    return found
