@@ -36,8 +36,7 @@ INSUFFICIENT_POSITION = 13
 CAPACITY = 14
 NO_UPPER_BOUND = 15
 ORDER_ID = 17
-#: not a refusal: the command was lost in a hop and keeps only its place in the batch
-SKIP = 255
+LOST_BEFORE = 18
 
 # columns of the limits array
 MAX_QUANTITY = 0
@@ -193,7 +192,7 @@ def check(
         if kind == REPLACE and i > 0:
             return i
         if kind == VOID:
-            reasons[i] = SKIP
+            reasons[i] = LOST_BEFORE
             continue
         if kind == PHASE:
             reasons[i] = check_phase(command, bands.shape[0])
