@@ -15,10 +15,7 @@ from trading_sim.ledger.book import Ledger
 from trading_sim.risk import kernel
 from trading_sim.risk.reasons import RISK_REJECT, AccountStatus, RiskReason
 
-#: reason of a void command in the result of `RiskBook.check`
-SKIP = kernel.SKIP
-
-__all__ = ["SKIP", "RISK_REJECT", "AccountStatus", "RiskBook", "RiskLimits", "RiskReason"]
+__all__ = ["RISK_REJECT", "AccountStatus", "RiskBook", "RiskLimits", "RiskReason"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ class RiskBook:
 
 def reject_records(commands: np.ndarray, reasons: np.ndarray) -> np.ndarray:
     """RISK_REJECT records of the refused commands; passed and void ones leave no record."""
-    refused = (reasons != RiskReason.NONE) & (reasons != SKIP)
+    refused = reasons != RiskReason.NONE
     rejects = np.zeros(int(refused.sum()), dtype=RISK_REJECT)
     for name in ("seq", "order_id", "symbol", "account"):
         rejects[name] = commands[name][refused]
