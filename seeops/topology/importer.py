@@ -35,19 +35,22 @@ def chain_edges(hops: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return edges
 
 
-def dependency_table(described: dict[str, Any]) -> dict[tuple[str, str], tuple[str, bool]]:
-    """(caller, callee) → (strongest mode, derived from a chain) of declared and chain dependencies together."""
-    table: dict[tuple[str, str], tuple[str, bool]] = {}
+def dependency_table(described: dict[str, Any]) -> dict[tuple[str, str, bool], str]:
+    """(caller, callee, derived from a chain) → the strongest mode, of declared and of chain dependencies."""
+    table: dict[tuple[str, str, bool], str] = {}
     found = [
-        (row["name"], callee, _DECLARED[mode].value, False)
+        (row["name"], callee, False, _DECLARED[mode].value)
         for row in described["services"]
         for callee, mode in row["uses"].items()
     ]
-    found += [(*edge, True) for chain in described["chains"] for edge in chain_edges(chain["hops"])]
-    for caller, callee, mode, derived in found:
-        before, was_derived = table.get((caller, callee), (mode, True))
-        strongest = max(before, mode, key=_STRENGTH.index)
-        table[caller, callee] = (strongest, derived and was_derived)
+    found += [
+        (caller, callee, True, mode)
+        for chain in described["chains"]
+        for caller, callee, mode in chain_edges(chain["hops"])
+    ]
+    for caller, callee, derived, mode in found:
+        before = table.get((caller, callee, derived), mode)
+        table[caller, callee, derived] = max(before, mode, key=_STRENGTH.index)
     return table
 
 
@@ -87,7 +90,7 @@ def topology_import(*, actor: Any, description: dict[str, Any] | None = None) ->
     Dependency.objects.all().delete()
     Dependency.objects.bulk_create(
         Dependency(caller=services[caller], callee=services[callee], mode=mode, from_chain=derived)
-        for (caller, callee), (mode, derived) in sorted(table.items())
+        for (caller, callee, derived), mode in sorted(table.items())
     )
     counts = {"chains": len(described["chains"]), "dependencies": len(table)}
     if before != counts["chains"]:

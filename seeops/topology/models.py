@@ -61,15 +61,15 @@ class DependencyMode(models.TextChoices):
 
 
 class Dependency(models.Model):
-    """A service needs another one, whatever the chain."""
+    """A service needs another one: declared (whatever the chain), or seen in the hops of a chain."""
 
     caller = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="needs")
     callee = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="needed_by")
     mode = models.CharField(max_length=8, choices=DependencyMode.choices)
-    from_chain = models.BooleanField(help_text=_("derived from a chain's hops, not declared by itself"))
+    from_chain = models.BooleanField(help_text=_("derived from a chain's hops and true for that chain only"))
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["caller", "callee"], name="dependency_once")]
+        constraints = [models.UniqueConstraint(fields=["caller", "callee", "from_chain"], name="dependency_once")]
         ordering = ["caller", "callee"]
         verbose_name_plural = "dependencies"
 
