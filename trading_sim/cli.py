@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 SUBJECTS = {
+    "up": ("trading_sim.cluster.up", "start a cluster"),
+    "down": ("trading_sim.cluster.down", "stop a cluster"),
+    "status": ("trading_sim.cluster.status", "what runs, and the state of the nodes"),
+    "packages": ("trading_sim.nodes.packages", "build the repository of release packages"),
     "replay": ("trading_sim.matching.replay", "run recorded commands through the matching core"),
 }
 """Command → (module with `add_parser(subparsers)`, what it does). The parser sets `run`, a function of the arguments

@@ -1,0 +1,1 @@
+"""The path of a batch of requests through the hops of its business chain."""

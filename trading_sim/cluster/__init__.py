@@ -1,0 +1,1 @@
+"""Starts a cluster from cluster.yaml, keeps its processes alive, stops it."""

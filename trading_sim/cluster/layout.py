@@ -1,0 +1,87 @@
+"""Where everything of one cluster is: ports, addresses, files."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from trading_sim.protocol.topology import Topology
+
+HOST = "127.0.0.1"
+REPLICA_PORTS_AT = 20
+REPLICA_HTTP_AT = 40
+PORTS_PER_SHARD = 3
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Ports follow from the base port: control +0, centres +1 …, load +4, shard s replica r: +20+3s+r and +40+3s+r (HTTP)."""
+
+    topology: Topology
+    state: Path
+    base_port: int
+    config: Path | None = None
+
+    @property
+    def control_port(self) -> int:
+        return self.base_port
+
+    @property
+    def load_port(self) -> int:
+        return self.base_port + 1 + len(self.topology.centres)
+
+    def centre_port(self, centre: str) -> int:
+        return self.base_port + 1 + list(self.topology.centres).index(centre)
+
+    def replica_ports(self, shard: int, centre: str) -> tuple[int, int]:
+        """(peers and clients, HTTP)."""
+        offset = PORTS_PER_SHARD * shard + list(self.topology.centres).index(centre)
+        return self.base_port + REPLICA_PORTS_AT + offset, self.base_port + REPLICA_HTTP_AT + offset
+
+    def ports(self) -> list[int]:
+        replicas = [
+            port for shard in self.topology.shards for centre in self.topology.centres
+            for port in self.replica_ports(shard, centre)
+        ]  # fmt: skip
+        return [self.control_port, *(self.centre_port(c) for c in self.topology.centres), self.load_port, *replicas]
+
+    def url(self, port: int) -> str:
+        return f"http://{HOST}:{port}"
+
+    @property
+    def endpoints_file(self) -> Path:
+        return self.state / "endpoints.json"
+
+    def shard_config_file(self, shard: int) -> Path:
+        return self.state / "shards" / f"shard-{shard}.json"
+
+    def endpoints(self) -> dict:
+        """Content of endpoints.json: all that a client needs to find the cluster."""
+        shards: dict[str, dict] = {}
+        for shard in self.topology.shards:
+            shards[str(shard)] = {}
+            for centre in self.topology.centres:
+                peer, http = self.replica_ports(shard, centre)
+                shards[str(shard)][centre] = {"address": f"{HOST}:{peer}", "http": self.url(http)}
+        return {
+            "control": self.url(self.control_port),
+            "centres": {centre: self.url(self.centre_port(centre)) for centre in self.topology.centres},
+            "load": self.url(self.load_port),
+            "shards": shards,
+            "scale": self.topology.scale,
+            "config": str(self.config.resolve()) if self.config else None,
+            "state": str(self.state.resolve()),
+        }
+
+
+def write_private(path: Path, document: dict) -> None:
+    """Write JSON that only the owner may read, atomically."""
+    beside = path.with_name(path.name + ".tmp")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(document, file, indent=1)
+        file.write("\n")
+    beside.replace(path)

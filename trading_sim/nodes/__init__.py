@@ -1,0 +1,1 @@
+"""The nodes of one centre: state, agent over HTTP, metrics, release store, configuration, log."""

@@ -1,0 +1,154 @@
+"""The agents of a centre's nodes over HTTP: `/nodes/{name}/…`."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from trading_sim.nodes.centre import Centre
+from trading_sim.nodes.exposition import CONTENT_TYPE, node_metrics
+from trading_sim.nodes.fetch import PackageFetcher
+from trading_sim.nodes.node import Node
+from trading_sim.nodes.package_file import VERSION
+from trading_sim.nodes.requests import BadRequest, answer, identity, json_body, number, text
+
+METRICS_HEADERS = {"Content-Type": CONTENT_TYPE}
+DIGEST_LENGTH = 64
+
+
+class ConnectionDropped(Exception):
+    """The host does not answer: the connection is closed instead."""
+
+
+class Agents:
+    """Handlers; every one finds its node first, and a lost host answers nothing but what undoes its faults."""
+
+    def __init__(self, centre: Centre):
+        self.centre, self.fetcher = centre, PackageFetcher()
+        self._by_name = centre.life.by_name
+
+    def routes(self) -> list[web.RouteDef]:
+        base = "/nodes/{name}"
+        return [
+            web.get(f"{base}/metrics", self.metrics),
+            web.get(f"{base}/health", self.health),
+            web.get(f"{base}/version", self.version),
+            web.post(f"{base}/release/stage", self.stage),
+            web.post(f"{base}/release/switch", self.switch),
+            web.post(f"{base}/drain", self.drain),
+            web.post(f"{base}/undrain", self.undrain),
+            web.post(f"{base}/restart", self.restart),
+            web.get(f"{base}/config", self.read_config),
+            web.put(f"{base}/config", self.write_config),
+            web.get(f"{base}/log", self.log),
+            web.get(f"{base}/diagnostics", self.diagnostics),
+            web.get(f"{base}/actions", self.actions),
+            web.get(f"{base}/faults", self.faults),
+            web.post(f"{base}/faults", self.inject),
+            web.delete(f"{base}/faults/{{lease}}", self.clear),
+        ]
+
+    def _any_node(self, request: web.Request) -> Node:
+        name = request.match_info["name"]
+        node = self._by_name.get(name)
+        if node is None:
+            raise BadRequest("unknown_node", f"{self.centre.name} has no node {name!r}", 404)
+        return node
+
+    def _node(self, request: web.Request) -> Node:
+        node = self._any_node(request)
+        if node.faults and node.has("host"):
+            raise ConnectionDropped
+        return node
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        body = node_metrics(self._node(request), self.centre.arrays, self.centre.wall())
+        return web.Response(body=body, headers=METRICS_HEADERS)
+
+    async def health(self, request: web.Request) -> web.Response:
+        return answer(self.centre.node_health(self._node(request)))
+
+    async def version(self, request: web.Request) -> web.Response:
+        node = self._node(request)
+        return answer({"node": node.name, "version": node.version, "staged": node.store.staged()})
+
+    async def stage(self, request: web.Request) -> web.Response:
+        node, body = self._node(request), await json_body(request)
+        who, version, digest = (
+            identity(body),
+            text(body, "version", limit=60),
+            text(body, "digest", limit=DIGEST_LENGTH),
+        )
+        if not VERSION.match(version):
+            raise BadRequest("bad_field", f"version must look like 1.2.3, not {version!r}")
+        source = text(body, "package")
+        known = self.centre.actions.known(node, "stage", who.key, who.epoch)
+        if known is not None:
+            return answer(known)
+        package = await self.fetcher.get(source, digest, node.spec.service, version)
+        return answer(self.centre.actions.stage(node, package, key=who.key, epoch=who.epoch))
+
+    async def switch(self, request: web.Request) -> web.Response:
+        node, body = self._node(request), await json_body(request)
+        who, version = identity(body), text(body, "version", limit=60)
+        if not VERSION.match(version):
+            raise BadRequest("bad_field", f"version must look like 1.2.3, not {version!r}")
+        return answer(self.centre.actions.switch(node, version, key=who.key, epoch=who.epoch))
+
+    async def drain(self, request: web.Request) -> web.Response:
+        return await self._drain(request, True)
+
+    async def undrain(self, request: web.Request) -> web.Response:
+        return await self._drain(request, False)
+
+    async def _drain(self, request: web.Request, drained: bool) -> web.Response:
+        node, body = self._node(request), await json_body(request)
+        who, reason = identity(body), text(body, "reason", default="not given")
+        return answer(self.centre.actions.drain(node, drained, reason, key=who.key, epoch=who.epoch))
+
+    async def restart(self, request: web.Request) -> web.Response:
+        node, body = self._node(request), await json_body(request)
+        who, reason = identity(body), text(body, "reason", default="not given")
+        return answer(self.centre.actions.restart(node, reason, key=who.key, epoch=who.epoch))
+
+    async def read_config(self, request: web.Request) -> web.Response:
+        node = self._node(request)
+        return answer({"node": node.name, "content": node.store.read_config(), "digest": node.config_digest})
+
+    async def write_config(self, request: web.Request) -> web.Response:
+        node, body = self._node(request), await json_body(request)
+        who, content = identity(body), text(body, "content", limit=256 * 1024)
+        return answer(self.centre.actions.config(node, content, key=who.key, epoch=who.epoch))
+
+    async def log(self, request: web.Request) -> web.Response:
+        node = self._node(request)
+        offset = number(request, "offset", 0, -(2**40), 2**40)
+        return answer(node.store.read_log(offset, number(request, "limit", 200, 1, 5000)))
+
+    async def diagnostics(self, request: web.Request) -> web.Response:
+        return answer(self.centre.diagnostics(self._node(request)))
+
+    async def actions(self, request: web.Request) -> web.Response:
+        node = self._node(request)
+        listing = {key: action.describe() for key, action in node.journal.actions.items()}
+        return answer({"node": node.name, "epoch": node.journal.epoch, "actions": listing})
+
+    async def faults(self, request: web.Request) -> web.Response:
+        node, now = self._any_node(request), self.centre.wall()
+        return answer({"faults": [fault.describe(now) for fault in node.faults]})
+
+    async def inject(self, request: web.Request) -> web.Response:
+        node, body = self._any_node(request), await json_body(request)
+        fault = self.centre.life.inject(
+            body.get("kind"),
+            body.get("params", {}),
+            body.get("lease_s"),
+            body.get("owner"),
+            [node.name],
+            body.get("key"),
+        )
+        return answer({"lease": fault.lease, "nodes": fault.nodes, "expires_at": fault.expires_at})
+
+    async def clear(self, request: web.Request) -> web.Response:
+        self._any_node(request)
+        lease = request.match_info["lease"]
+        return answer({"lease": lease, "removed": self.centre.clear(lease)})

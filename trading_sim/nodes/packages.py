@@ -1,0 +1,111 @@
+"""Builds the repository of release packages: five versions of every service, which only measurement tells apart."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from trading_sim.nodes import settings
+from trading_sim.nodes.package_file import build
+from trading_sim.protocol.topology_file import TopologyError, load
+
+FIRST_VERSION = "1.0.0"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A version of every service. `notes` and `built_at` say nothing about how well it works."""
+
+    version: str
+    built_at: str
+    notes: str
+    behaviour: dict
+
+
+_USUAL = {"service_time_factor": 1.0, "error_rate": 0.0002, "memory_growth_bytes_per_s": 0}
+EDITIONS = (
+    Edition(FIRST_VERSION, "2026-01-12T09:30:00+08:00", "First release on the new platform.", _USUAL),
+    Edition("1.1.0", "2026-02-09T10:05:00+08:00", "Session resumption after a reconnect; clearer log lines.", _USUAL),
+    Edition("1.2.0", "2026-03-09T10:40:00+08:00", "Additional fields in audit records; library updates.", _USUAL | {"service_time_factor": 1.3}),
+    Edition("1.3.0", "2026-04-13T09:55:00+08:00", "New connection pool; configuration checked at start.", _USUAL | {"error_rate": 0.02}),
+    Edition("1.4.0", "2026-05-11T10:20:00+08:00", "Local read cache; faster warm-up.", _USUAL | {"memory_growth_bytes_per_s": 3 * 2**20}),
+)  # fmt: skip
+
+
+def file_name(service: str, version: str) -> str:
+    return f"{service}-{version}.tar.gz"
+
+
+def package_bytes(service: str, edition: Edition) -> bytes:
+    """The package of one service in one version; always the same bytes."""
+    launcher = (
+        f"#!/bin/sh\nexec trading-service --service {service} --version {edition.version} --config conf/app.conf\n"
+    )
+    files = {
+        "behaviour.json": json.dumps(edition.behaviour, indent=1, sort_keys=True).encode() + b"\n",
+        f"bin/{service}": launcher.encode(),
+        "conf/app.conf": settings.default_content(service).encode(),
+    }
+    manifest = {
+        "service": service,
+        "version": edition.version,
+        "built_at": edition.built_at,
+        "notes": edition.notes,
+        "config_schema": settings.DEFAULT_SCHEMA,
+    }
+    return build(manifest, files)
+
+
+def write_repository(services: list[str], out: Path) -> list[dict]:
+    """Write every package and index.json into `out`; returns the index. What is there already with the same content stays
+    untouched, so that nodes may read from the folder meanwhile. Raises OSError."""
+    out.mkdir(parents=True, exist_ok=True)
+    index = []
+    for service in services:
+        for edition in EDITIONS:
+            data, name = package_bytes(service, edition), file_name(service, edition.version)
+            _write_changed(out / name, data)
+            index.append(
+                {
+                    "service": service,
+                    "version": edition.version,
+                    "file": name,
+                    "digest": hashlib.sha256(data).hexdigest(),
+                    "size": len(data),
+                    "notes": edition.notes,
+                    "built_at": edition.built_at,
+                }
+            )
+    _write_changed(out / "index.json", json.dumps(index, indent=1).encode() + b"\n")
+    return index
+
+
+def _write_changed(path: Path, data: bytes) -> None:
+    if path.exists() and path.read_bytes() == data:
+        return
+    beside = path.with_name(path.name + ".tmp")
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("packages", help="build the repository of release packages")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the packages and index.json")
+    parser.add_argument("--cluster", type=Path, default=None, help="cluster file (default: the bundled one)")
+    parser.add_argument("--json", action="store_true", help="print the index as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        index = write_repository(list(load(args.cluster).services), args.out)
+    except (TopologyError, OSError) as error:
+        sys.stderr.write(f"packages cannot be built: {error}\n")
+        return 2
+    text = json.dumps(index) if args.json else f"{len(index)} packages in {args.out.resolve()}"
+    sys.stdout.write(text + "\n")
+    return 0
