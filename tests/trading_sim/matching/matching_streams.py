@@ -41,7 +41,7 @@ def random_stream(
     back = random.geometric(0.05, count)
     commands["order_id"] = np.where(commands["kind"] == 1, newest, np.maximum(newest - back, 1))
     commands["price"] = centres[symbol] + random.integers(-width, width + 1, count)
-    commands["qty"] = random.integers(1, max_qty + 1, count) * random.choice([1, 100], count)
+    commands["qty"] = 3 * random.integers(1, max_qty + 1, count) * np.where(symbol == 1, 100, 1)
     commands["account"] = random.integers(0, 50, count)
     commands["side"] = random.integers(1, 3, count)
     commands["type"] = random.choice([1] * 9 + [2], count)
@@ -53,22 +53,20 @@ def random_stream(
 
 
 def _follow_orders(random: np.random.Generator, commands: np.ndarray) -> None:
-    """Most CANCEL and REPLACE commands name the symbol, often also the price, their order was entered with."""
+    """Most CANCEL and REPLACE commands name the symbol, and a price near the one, their order was entered with."""
     entered = np.flatnonzero(commands["kind"] == 1)
     later = np.flatnonzero((commands["kind"] != 1) & (random.random(len(commands)) < 0.95))
     if len(entered) == 0:
         return
     source = entered[np.minimum(commands["order_id"][later].astype(np.int64) - 1, len(entered) - 1)]
-    shift = commands["price"][later] - MIXED_CENTRES[commands["symbol"][later] % len(MIXED_CENTRES)]
     commands["symbol"][later] = commands["symbol"][source]
-    keep = random.random(len(later)) < 0.5
-    commands["price"][later] = commands["price"][source] + np.where(keep, 0, np.clip(shift, -3, 3))
+    commands["price"][later] = commands["price"][source] + random.choice([0, 0, 0, -2, -1, 1, 2], len(later))
 
 
 def _add_phases(random: np.random.Generator, commands: np.ndarray, rate: float) -> None:
     chosen = np.flatnonzero(random.random(len(commands)) < rate)
     commands["kind"][chosen] = 4
-    commands["price"][chosen] = random.choice([1, 1, 2, 3, 3, 3, 4, 0, 5], len(chosen))
+    commands["price"][chosen] = random.choice([1, 1, 1, 2, 3, 3, 3, 3, 3, 3, 4, 0, 5], len(chosen))
     everyone = chosen[random.random(len(chosen)) < 0.4]
     commands["symbol"][everyone] = EVERY_SYMBOL
     commands["order_id"][chosen] = 0

@@ -1,0 +1,49 @@
+"""The machine code of the hot loop: no reference counting, no locked instruction, no stale cache."""
+
+import re
+
+import numba
+import numpy as np
+import pytest
+
+from tests.trading_sim.matching.matching_streams import MIXED_TABLE
+from trading_sim.matching import hot, jit, layout
+
+
+@pytest.fixture(scope="module")
+def fresh_run():
+    """`hot.run` compiled here and now: code that comes from the cache cannot be inspected."""
+    run = numba.njit(**jit.COMMON)(hot.run.py_func)
+    words = np.zeros(5, np.int64)
+    words.flags.writeable = False
+    run(layout.build(MIXED_TABLE, 10, 10), words, 0, 0, np.zeros(600, np.int64), 0)
+    return run
+
+
+def test_hot_loop_counts_no_references_and_locks_nothing(fresh_run):
+    (signature,) = fresh_run.signatures
+    assembly = fresh_run.inspect_asm(signature)
+    assert len(assembly.splitlines()) > 1_000
+    assert re.findall(r"NRT_\w+", assembly) == []
+    assert re.findall(r"^\s*(?:lock\b|xchg[bwlq]?\s.*\().*", assembly, re.MULTILINE) == []
+    assert re.findall(r"\bNRT_(?:incref|decref)\b", fresh_run.inspect_llvm(signature)) == []
+
+
+def test_hot_loop_calls_nothing_but_memory_routines(fresh_run):
+    (signature,) = fresh_run.signatures
+    assembly = fresh_run.inspect_asm(signature)
+    body = assembly[: assembly.index("_ZN7cpython")]
+    called = set(re.findall(r"\bcallq?\s+\*?([\w.$@]+)", body))
+    assert {name for name in called if name.startswith(("Py", "NRT", "numba"))} == set()
+
+
+def test_one_specialisation_serves_every_kind_of_input():
+    assert len(hot.run.signatures) <= 1
+
+
+def test_compiled_code_lives_in_a_directory_named_after_the_sources(monkeypatch, tmp_path):
+    before = jit.cache_directory()
+    monkeypatch.setattr(jit, "PACKAGE", tmp_path)
+    (tmp_path / "hot.py").write_text("changed")
+    assert jit.cache_directory().name != before.name
+    assert hot.run.stats.cache_path.startswith(str(jit.CACHE_DIRECTORY))
