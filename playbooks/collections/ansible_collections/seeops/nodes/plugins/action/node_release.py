@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring one node to a version through its agent, or by the module of the same name when it has none.
+
+See the module's documentation for the options. What is not given as an option is read from the host's variables with the prefix
+`release_` (release_version, release_package, …): plain variables cost nothing, templated options a compilation per node.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible_collections.seeops.nodes.plugins.module_utils.agent import Agent, Refused, Silent
+from ansible_collections.seeops.nodes.plugins.module_utils.release_options import ARGUMENT_SPEC
+
+SERVING = ("up", "drained")
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        options = self._options(task_vars)
+        if not isinstance(options, dict):
+            return result | {"failed": True, "msg": options}
+        url = task_vars.get("agent_url")
+        if not url:
+            return result | self._execute_module(
+                module_name="seeops.nodes.node_release", module_args=options, task_vars=task_vars
+            )
+        agent = Agent(str(url))
+        try:
+            return result | Step(agent, options, check=self._task.check_mode, diff=self._task.diff).run()
+        except Silent as error:
+            raise AnsibleConnectionFailure(str(error)) from error
+        except Refused as error:
+            return result | {"failed": True, "msg": str(error), "refused": error.code}
+        finally:
+            agent.close()
+
+    def _options(self, task_vars):
+        """The checked options, or a sentence about what is wrong with them."""
+        given = {name: task_vars[f"release_{name}"] for name in ARGUMENT_SPEC if f"release_{name}" in task_vars}
+        given |= self._task.args
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given)
+        return "; ".join(checked.error_messages) if checked.error_messages else checked.validated_parameters
+
+
+class Step:
+    """One node's release: every call carries a key of its own below `options["key"]` and the epoch."""
+
+    def __init__(self, agent: Agent, options: dict, *, check: bool, diff: bool):
+        self.agent, self.options, self.check, self.diff = agent, options, check, diff
+        self.steps: list[dict] = []
+
+    def run(self) -> dict:
+        wanted, before = self.options["version"], self.agent.get("health")
+        there = before.get("version") == wanted and before.get("state") in SERVING
+        result: dict = {"before": before.get("version"), "version": before.get("version"), "changed": not there}
+        if self.diff:
+            result["diff"] = {"before": f"{before.get('version')}\n", "after": f"{wanted}\n"}
+        if self.check:
+            return result | {"state": before.get("state"), "msg": f"would bring {before.get('version')} to {wanted}"}
+        if there and not self.options["fence"]:
+            return result | {"state": before["state"], "steps": [], "msg": f"runs {wanted} already"}
+        self._act(
+            "stage", "release/stage", version=wanted, package=self.options["package"], digest=self.options["digest"]
+        )
+        if not there:
+            self._change(wanted, before)
+        return self._verified(result, wanted)
+
+    def _change(self, wanted: str, before: dict) -> None:
+        # A node that somebody has drained stays drained; one that a killed run had drained is put back.
+        ours = self.options["drain"] and (before.get("state") == "up" or self._drained_by_us())
+        if ours:
+            self._act("drain", "drain", reason=self.options["reason"])
+            self._wait("drained", ("drained", "down"))
+        self._act("switch", "release/switch", version=wanted)
+        self._wait("healthy", SERVING)
+        if ours:
+            self._act("undrain", "undrain", reason=self.options["reason"])
+            self._wait("serving", ("up",))
+
+    def _drained_by_us(self) -> bool:
+        return f"{self.options['key']}/drain" in self.agent.get("actions").get("actions", {})
+
+    def _act(self, step: str, path: str, **body: object) -> None:
+        began = time.monotonic()
+        answer = self.agent.act(path, {**body, "key": f"{self.options['key']}/{step}", "epoch": self.options["epoch"]})
+        self._note(step, began, replayed=bool(answer.get("replayed")))
+
+    def _wait(self, step: str, states: tuple[str, ...]) -> None:
+        began = time.monotonic()
+        self.agent.wait(states, self.options["timeout_s"])
+        self._note(step, began)
+
+    def _note(self, step: str, began: float, *, replayed: bool = False) -> None:
+        self.steps.append({"step": step, "ms": round((time.monotonic() - began) * 1000), "replayed": replayed})
+
+    def _verified(self, result: dict, wanted: str) -> dict:
+        """Nothing is said to be done that the node itself does not confirm."""
+        after = self.agent.get("health")
+        result |= {"version": after.get("version"), "state": after.get("state"), "steps": self.steps}
+        if after.get("version") != wanted:
+            return result | {"failed": True, "msg": f"runs {after.get('version')} instead of {wanted} after the switch"}
+        if after.get("state") not in SERVING:
+            waited = self.options["timeout_s"]
+            return result | {"failed": True, "msg": f"is {after.get('state')} {waited} s after the switch to {wanted}"}
+        return result | {"msg": f"{result['before']} → {wanted}"}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent of one node over HTTP: one kept connection, a time-out on every call, refusals told apart from silence."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from urllib.parse import urlsplit
+
+CALL_TIMEOUT_S = 10.0
+POLL_S = 0.2
+
+
+class Silent(Exception):
+    """No answer: what was asked may or may not have happened."""
+
+
+class Refused(Exception):
+    """A clear no; nothing was executed. `code` is the machine-readable reason."""
+
+    def __init__(self, status: int, code: str, detail: str):
+        super().__init__(f"{detail} ({code})")
+        self.status, self.code, self.detail = status, code, detail
+
+
+class Agent:
+    """`Agent("http://host:port/nodes/name")`; close it when done."""
+
+    def __init__(self, url: str, timeout_s: float = CALL_TIMEOUT_S):
+        parts = urlsplit(url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError(f"agent_url {url!r} is not an http address")
+        self._path = parts.path.rstrip("/")
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def get(self, path: str) -> dict:
+        return self._call("GET", path, None)
+
+    def act(self, path: str, body: dict, method: str = "POST") -> dict:
+        return self._call(method, path, body)
+
+    def _call(self, method: str, path: str, body: dict | None) -> dict:
+        data = None if body is None else json.dumps(body)
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        try:
+            self._connection.request(method, f"{self._path}/{path}", body=data, headers=headers)
+            response = self._connection.getresponse()
+            raw = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise Silent(f"{method} {path}: no answer ({type(error).__name__}: {error})") from error
+        try:
+            answer = json.loads(raw)
+        except ValueError as error:
+            raise Silent(f"{method} {path}: the answer with status {response.status} is not JSON") from error
+        if response.status >= 400:
+            raise Refused(
+                response.status, str(answer.get("error", response.status)), str(answer.get("detail", "refused"))
+            )
+        return answer
+
+    def wait(self, states: tuple[str, ...], timeout_s: float) -> dict:
+        """Poll health until the node is in one of `states`; the last health seen when the time is over."""
+        ends = time.monotonic() + timeout_s
+        while True:
+            health = self.get("health")
+            if health.get("state") in states or time.monotonic() >= ends:
+                return health
+            time.sleep(POLL_S)
