@@ -60,7 +60,7 @@ class _Segment:
 
 
 class Journal:
-    """Segments in one directory. Open with `Journal.open`; indices are those of the entries."""
+    """Segments in one directory. Read with `recover`, then open with `Journal.open`; indices are those of the entries."""
 
     def __init__(self, files: Files, directory: str, segment_bytes: int) -> None:
         self._files = files
@@ -77,15 +77,20 @@ class Journal:
 
     @classmethod
     def open(
-        cls, files: Files, directory: str, *, after: int = 0, segment_bytes: int = SEGMENT_BYTES
-    ) -> tuple["Journal", Recovered]:
-        """Read what is there and continue behind it in a new segment.
+        cls,
+        files: Files,
+        directory: str,
+        recovered: "Recovered",
+        *,
+        after: int = 0,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> "Journal":
+        """Continue behind what `recover` has read, in a new segment.
 
-        `after` is the index of the snapshot: with nothing usable behind it the journal starts at `after + 1`.
+        `after` is the index of the snapshot: with nothing behind it the journal starts at `after + 1`. What `recovered`
+        says about damage must be durable elsewhere before: the new segment makes the damaged entries void.
         """
-        files.makedirs(directory)
         journal = cls(files, directory, segment_bytes)
-        recovered = _recover(files, directory)
         for name in files.listdir(directory):
             if name.endswith(".tmp"):
                 files.remove(f"{directory}/{name}")
@@ -95,12 +100,11 @@ class Journal:
                 journal._segments.append(_Segment(sequence, header.base_index if header else 0))
         last = recovered.entries[-1].index if recovered.entries else 0
         if last < after:
-            recovered = Recovered((), recovered.cut_tail, recovered.damage)
             journal.durable_index = after
             journal._start_segment(after + 1)
         else:
             journal._copy_last_segment(recovered)
-        return journal, recovered
+        return journal
 
     def _copy_last_segment(self, recovered: Recovered) -> None:
         """Write what the last segment holds into a new one, which takes its place.
@@ -211,8 +215,8 @@ class Journal:
         self.last_index = base_index - 1 + len(copied)
 
 
-def _recover(files: Files, directory: str) -> Recovered:
-    """Entries of all segments in order; a later segment voids what earlier ones hold from its base index on."""
+def recover(files: Files, directory: str) -> Recovered:
+    """Read a journal without changing it. Entries of all segments in order; a later segment voids what earlier ones hold from its base index on."""
     names = [name for name in files.listdir(directory) if name.startswith("segment-") and name.endswith(".log")]
     entries: list[Entry] = []
     pending: tuple[int, SegmentScan | None, str] | None = None  # first unreadable index, its scan, its file
@@ -272,7 +276,7 @@ def read_entries(files: Files, directory: str) -> Iterator[Entry]:
 
     Raises JournalError when the middle is corrupt: a gap must never be taken for the end.
     """
-    recovered = _recover(files, directory)
+    recovered = recover(files, directory)
     if recovered.damage is not None:
         raise JournalError(
             f"The journal {directory} is corrupt at entry {recovered.damage.index} in {recovered.damage.file}: "

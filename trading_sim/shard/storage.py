@@ -4,11 +4,11 @@ All methods run on the replica's disk thread, in the order in which they were as
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trading_sim.shard.entries import Entry
 from trading_sim.shard.hardstate import HardState, load_hard_state, save_hard_state
-from trading_sim.shard.journal import SEGMENT_BYTES, Journal
+from trading_sim.shard.journal import SEGMENT_BYTES, Journal, recover
 from trading_sim.shard.snapshots import Snapshot, load_newest_snapshot, save_snapshot
 from trading_sim.sim.seams import Files
 
@@ -53,10 +53,9 @@ class Storage:
         snapshot, damaged = load_newest_snapshot(files, directory)
         notes = [f"Snapshot {name} is damaged and was passed over." for name in damaged]
         base = snapshot.index if snapshot else 0
-        journal, recovered = Journal.open(files, f"{directory}/journal", after=base, segment_bytes=segment_bytes)
+        files.makedirs(f"{directory}/journal")
+        recovered = recover(files, f"{directory}/journal")
         entries, until = recovered.entries, 0
-        if recovered.cut_tail:
-            notes.append(f"A torn tail behind entry {journal.last_index} was cut; it was never acknowledged.")
         if recovered.damage is not None:
             until = recovered.damage.until
             notes.append(
@@ -66,15 +65,20 @@ class Storage:
             until = max(until, entries[-1].index)
             notes.append(f"Entries {base + 1} to {entries[0].index - 1} are missing: everything is fetched again.")
             entries = ()
-            journal.restart_at(base + 1)
-        if entries and snapshot is not None and _disagrees(entries, snapshot):
+        elif entries and snapshot is not None and _disagrees(entries, snapshot):
             notes.append(f"The journal behind entry {base} belongs to a lost election and was cut.")
             entries = ()
-            journal.restart_at(base + 1)
+        elif entries and entries[-1].index < base:
+            entries = ()
+        if recovered.cut_tail:
+            notes.append("A torn tail was cut; it was never acknowledged.")
         term = max([hard.term, snapshot.term if snapshot else 0, *(entry.term for entry in entries[-1:])])
         hard = HardState(term, hard.vote if term == hard.term else "", max(hard.repair_until, until))
-        if until:
+        if until:  # must be known before the journal voids what is damaged: a crash between the two must not forget it
             save_hard_state(files, directory, hard)
+        journal = Journal.open(
+            files, f"{directory}/journal", replace(recovered, entries=entries), after=base, segment_bytes=segment_bytes
+        )
         return cls(files, directory, journal), Start(hard, snapshot, entries, tuple(notes))
 
     def save(self, hard: HardState | None, changes: Sequence[Append | TakeBack]) -> None:

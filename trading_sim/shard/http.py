@@ -1,0 +1,66 @@
+"""The replica's HTTP side: `/metrics`, `/status`, and `/faults` (GET, POST {kind, params, lease_s, owner}, DELETE /faults/{lease})."""
+
+import json
+from typing import Protocol
+
+from aiohttp import web
+
+from trading_sim.shard.faults import FaultBoard, FaultError
+
+
+class Observed(Protocol):
+    """What the pages show."""
+
+    board: FaultBoard
+
+    def status(self) -> dict:
+        """How this replica stands."""
+
+    def metrics_page(self) -> str:
+        """Prometheus' text format."""
+
+    def snapshot_now(self) -> int:
+        """Start a snapshot; returns the index of its last entry."""
+
+
+def make_app(replica: Observed) -> web.Application:
+    """The pages of a replica."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(text=replica.metrics_page(), content_type="text/plain")
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response(replica.status())
+
+    async def faults(_: web.Request) -> web.Response:
+        return web.json_response({"faults": replica.board.listing()})
+
+    async def inject(request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+            if not isinstance(body, dict):
+                raise FaultError("The body must be an object with kind, params, lease_s and owner.")
+            fault = replica.board.inject(
+                str(body.get("kind")), body.get("params", {}), body.get("lease_s", 0), body.get("owner", "")
+            )
+        except (json.JSONDecodeError, FaultError) as error:
+            return web.json_response({"error": "bad_fault", "detail": str(error)}, status=400)
+        return web.json_response({"lease": fault.lease, "kind": fault.kind, "params": fault.params}, status=201)
+
+    async def clear(request: web.Request) -> web.Response:
+        lease = request.match_info["lease"]
+        if not lease.isdigit() or not replica.board.clear(int(lease)):
+            return web.json_response({"error": "no_such_fault", "detail": f"No fault has lease {lease}."}, status=404)
+        return web.json_response({"cleared": int(lease)})
+
+    async def snapshot(_: web.Request) -> web.Response:
+        return web.json_response({"index": replica.snapshot_now()}, status=202)
+
+    app = web.Application(client_max_size=64 << 10)
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/status", status)
+    app.router.add_get("/faults", faults)
+    app.router.add_post("/faults", inject)
+    app.router.add_delete("/faults/{lease}", clear)
+    app.router.add_post("/snapshot", snapshot)
+    return app

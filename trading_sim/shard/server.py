@@ -1,0 +1,145 @@
+"""The replica's TCP port: peers bring messages, clients bring requests. Whoever breaks the protocol is cut off with a reason."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from trading_sim.shard import wire
+from trading_sim.shard.messages import Message, MessageError, decode_message
+from trading_sim.shard.metrics import ReplicaMetrics
+from trading_sim.shard.outcomes import Answered, Outcome
+from trading_sim.shard.state import ReplicatedState
+
+log = logging.getLogger(__name__)
+
+GREETING_TIMEOUT_S = 5.0
+MAX_CONNECTIONS = 512
+WRITE_HIGH = 4 << 20
+
+
+class Handler(Protocol):
+    """What connections ask of the replica."""
+
+    shard: int
+    metrics: ReplicaMetrics
+
+    def knows_peer(self, name: str) -> bool:
+        """Is that a member of this shard?"""
+
+    def receive(self, peer: str, message: Message) -> None:
+        """A member has sent a message."""
+
+    def submit(self, client_id: int, request: int, commands: bytes, reply: Callable[[Outcome], None]) -> None:
+        """A client wants a batch executed."""
+
+    def query(self, read: Callable[[ReplicatedState], bytes], reply: Callable[[Outcome], None]) -> None:
+        """A client wants to read the state."""
+
+    def status(self) -> dict:
+        """How this replica stands."""
+
+
+class Connection(asyncio.Protocol):
+    """One caller."""
+
+    def __init__(self, handler: Handler, open_connections: set["Connection"]) -> None:
+        self._handler, self._open = handler, open_connections
+        self._reader = wire.FrameReader(wire.MAX_CLIENT_FRAME)
+        self._transport: asyncio.Transport | None = None
+        self._caller: wire.Caller | None = None
+        self._name = ""
+        self._timeout: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self._open.add(self)
+        if len(self._open) > MAX_CONNECTIONS:
+            self._cut(f"More than {MAX_CONNECTIONS} connections are open.")
+            return
+        loop = asyncio.get_running_loop()
+        self._timeout = loop.call_later(GREETING_TIMEOUT_S, self._cut, "No greeting came in time.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self)
+        self._transport = None
+        if self._timeout is not None:
+            self._timeout.cancel()
+
+    def pause_writing(self) -> None:
+        """A caller that does not read its answers is not read either."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for kind, body in self._reader.feed(data):
+                if self._transport is None or self._transport.is_closing():
+                    return
+                self._on_frame(kind, body)
+        except (wire.WireError, MessageError) as error:
+            self._cut(str(error))
+
+    def close(self) -> None:
+        """Close without a reason; the replica stops."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _cut(self, reason: str) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._handler.metrics.connections_cut += 1
+        log.warning("cut off %s %s: %s", self._transport.get_extra_info("peername"), self._name, reason)
+        self._transport.write(wire.frame(wire.Frame.ERROR, reason.encode()))
+        self._transport.close()
+
+    def _on_frame(self, kind: int, body: bytes) -> None:
+        if self._caller is None:
+            self._greet(kind, body)
+        elif self._caller is wire.Caller.PEER:
+            if kind != wire.Frame.MESSAGE:
+                raise wire.WireError(f"A peer may not send frames of kind {kind}.")
+            self._handler.receive(self._name, decode_message(body))
+        elif kind == wire.Frame.SUBMIT:
+            tag, client_id, request, commands = wire.read_submit(body)
+            self._handler.submit(client_id, request, commands, lambda result: self._answer(tag, result))
+        elif kind in (wire.Frame.STATUS, wire.Frame.QUERY_ACCOUNT, wire.Frame.QUERY_SYMBOL):
+            self._query(wire.Frame(kind), *wire.read_query(body))
+        else:
+            raise wire.WireError(f"A client may not send frames of kind {kind}.")
+
+    def _greet(self, kind: int, body: bytes) -> None:
+        if kind != wire.Frame.HELLO:
+            raise wire.WireError("The first frame must be a greeting.")
+        caller, shard, name = wire.read_hello(body)
+        if shard != self._handler.shard:
+            raise wire.WireError(f"This is a replica of shard {self._handler.shard}, not of shard {shard}.")
+        if caller is wire.Caller.PEER:
+            if not self._handler.knows_peer(name):
+                raise wire.WireError(f"{name!r} is not a member of shard {shard}.")
+            self._reader.limit = wire.MAX_PEER_FRAME
+        self._caller, self._name = caller, name
+        if self._timeout is not None:
+            self._timeout.cancel()
+
+    def _query(self, kind: wire.Frame, tag: int, key: int) -> None:
+        if kind is wire.Frame.STATUS:
+            self._answer(tag, Answered(json.dumps(self._handler.status()).encode()))
+            return
+
+        def read(state: ReplicatedState) -> bytes:
+            machine = state.machine
+            found = machine.query_account(key) if kind is wire.Frame.QUERY_ACCOUNT else machine.query_symbol(key)
+            return json.dumps(found).encode()
+
+        self._handler.query(read, lambda result: self._answer(tag, result))
+
+    def _answer(self, tag: int, result: Outcome) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(wire.outcome(tag, result))
