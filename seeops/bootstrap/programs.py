@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import monitoring, valkey
+from . import monitoring, tools, valkey
 from .paths import VENV, VENV_PYTHON, Instance
 
 
@@ -77,7 +77,9 @@ def programs(instance: Instance, embedded: set[str]) -> list[Program]:
         command = monitoring.prometheus_command(instance)
         found.append(Program("prometheus", command, 60, stop_wait_s=30, after_console=True))
     if "alertmanager" in embedded:
-        found.append(Program("alertmanager", monitoring.alertmanager_command(instance), 55))
+        # It finds its templates relative to the folder that it was unpacked into.
+        command = monitoring.alertmanager_command(instance)
+        found.append(Program("alertmanager", command, 55, cwd=str(tools.MONITORING)))
     return found
 
 
@@ -113,7 +115,7 @@ def configuration(
         lines += [
             f"[program:{program.name}]",
             f"command={' '.join(_quoted(part) for part in program.command)}",
-            f"directory={_plain(variables['SEEOPS_ROOT'])}",
+            f"directory={_plain(program.cwd or variables['SEEOPS_ROOT'])}",
             f"priority={program.priority}",
             f"autostart={'false' if program.after_console else 'true'}",
             "autorestart=true",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -35,6 +36,28 @@ def ensure_monitoring(note: StepNote) -> None:
     _ensure("monitoring", MONITORING_PACKAGES, MONITORING, prometheus(), note, with_dependencies=False)
 
 
+def relocate_alertmanager(content: bytes) -> bytes:
+    """Debian's Alertmanager looks for its templates below /usr/share, where only root can put them. Without the leading slash
+    it looks below its working directory, which is the folder that it was unpacked into. The length stays the same.
+
+    Raises SetupError when the program is not the one that this is known to fit.
+    """
+    literal = b"/usr/share/prometheus/alertmanager"
+    uses = [at.start() for at in re.finditer(literal + b"(?!/)", content)]
+    if len(uses) != 1:
+        raise SetupError(
+            "This Debian's Alertmanager cannot be run unpacked: install the package prometheus-alertmanager,"
+            " or set ALERTMANAGER_URL to one that runs."
+        )
+    return content[: uses[0]] + literal[1:] + b"/" + content[uses[0] + len(literal) :]
+
+
+def _relocate(folder: Path) -> None:
+    program = folder / "usr" / "bin" / "prometheus-alertmanager"
+    if not Path("/usr/share/prometheus/alertmanager/default.tmpl").exists():
+        program.write_bytes(relocate_alertmanager(program.read_bytes()))
+
+
 def ensure_browser(note: StepNote) -> None:
     """Unpack Chromium, what it needs, and fonts with Chinese characters, for the tests; nothing when the system has it."""
     if SYSTEM_CHROMIUM.exists() and _system_has_cjk_font():
@@ -47,12 +70,14 @@ def ensure_browser(note: StepNote) -> None:
 def _ensure(
     name: str, packages: tuple[str, ...], folder: Path, proof: Path, note: StepNote, *, with_dependencies: bool
 ) -> None:
-    stamp = Stamp(STAMPS, name, digest(*packages, platform.machine()))
+    stamp = Stamp(STAMPS, name, digest(*packages, platform.machine(), "relocated"))
     if stamp.is_current() and proof.exists():
         note.set("unchanged")
         return
     stamp.forget()
     archives = debian.unpack(packages, folder, with_dependencies=with_dependencies)
+    if name == "monitoring":
+        _relocate(folder)
     if not proof.exists():
         raise SetupError(f"Debian's packages {', '.join(packages)} hold no {proof.name}: this needs Debian 12.")
     stamp.write()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from seeops.bootstrap import debian
+import pytest
+
+from seeops.bootstrap import debian, tools
+from seeops.bootstrap.errors import SetupError
 
 SIMULATION = """NOTE: This is only a simulation!
 Reading package lists...
@@ -24,3 +27,14 @@ def test_state_of_our_own_knows_what_is_installed(tmp_path) -> None:
     assert f"Dir::State={tmp_path}" in options
     assert "Dir::State::status=/var/lib/dpkg/status" in options
     assert (tmp_path / "lists" / "partial").is_dir()
+
+
+def test_alertmanager_finds_its_templates_where_it_was_unpacked() -> None:
+    program = b"..xx/usr/share/prometheus/alertmanageryy/usr/share/prometheus/alertmanager/ui/zz"
+    moved = tools.relocate_alertmanager(program)
+    assert moved == b"..xxusr/share/prometheus/alertmanager/yy/usr/share/prometheus/alertmanager/ui/zz"
+
+
+def test_unknown_alertmanager_is_left_alone_with_the_way_out() -> None:
+    with pytest.raises(SetupError, match="install the package prometheus-alertmanager"):
+        tools.relocate_alertmanager(b"another program")
