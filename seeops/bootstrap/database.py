@@ -32,7 +32,12 @@ def ensure_filled(
     people = instance.secrets / "people.json"
     sources = [path for folder in ("seeops", "trading_sim") for path in (ROOT / folder).rglob("*.py")]
     sources += [path for path in (ROOT / "trading_sim").rglob("*.yaml") if path.is_file()]
-    inputs = digest(environment["DATABASE_URL"], people, [path for path in sources if "bootstrap" not in path.parts])
+    inputs = digest(
+        environment["DATABASE_URL"],
+        people,
+        instance.packages / "index.json",
+        [path for path in sources if "bootstrap" not in path.parts],
+    )
     stamp = Stamp(instance.stamps, "database", inputs)
     if embedded and stamp.is_current():
         note.set("unchanged")
@@ -48,7 +53,8 @@ def ensure_filled(
             postgres.create_database(port, secrets.database)
         for arguments, sorry in (
             (["migrate", "--noinput"], "The database could not be brought to this version"),
-            (["demo_setup", "--people", str(people)], "The demo people and the inventory could not be created"),
+            (["demo_setup", "--people", str(people)], "The demo people could not be created"),
+            (["inventory_setup"], "The inventory could not be read from the cluster's files"),
         ):
             command = [VENV_PYTHON, ROOT / "manage.py", *arguments]
             run_logged(command, log, sorry=sorry, env=environment, cwd=ROOT, timeout_s=600)
