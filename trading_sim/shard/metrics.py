@@ -56,28 +56,80 @@ class ReplicaMetrics:
         lines: list[str] = []
         leads = raft.role is Role.LEADER and engine.failure is None
         _add(lines, "trading_shard_is_leader", "gauge", "1 while this replica leads.", [("", int(leads))])
-        _add(lines, "trading_shard_up", "gauge", "0 when the replica's disk failed.", [("", int(engine.failure is None))])
+        _add(
+            lines, "trading_shard_up", "gauge", "0 when the replica's disk failed.", [("", int(engine.failure is None))]
+        )
         _add(lines, "trading_shard_term", "gauge", "Current term.", [("", raft.term)])
         _add(lines, "trading_shard_commit_index", "gauge", "Entries known to be on two disks.", [("", raft.commit)])
         _add(lines, "trading_shard_applied_index", "gauge", "Entries executed.", [("", engine.state.index)])
         _add(lines, "trading_shard_last_index", "gauge", "Entries in the journal.", [("", raft.log.last_index)])
-        _add(lines, "trading_shard_repairing", "gauge", "1 while lost entries are fetched.", [("", int(raft.repair_until > 0))])
-        _add(lines, "trading_shard_elections_total", "counter", "Elections this replica stood in.", [("", raft.elections_started)])
+        _add(
+            lines,
+            "trading_shard_repairing",
+            "gauge",
+            "1 while lost entries are fetched.",
+            [("", int(raft.repair_until > 0))],
+        )
+        _add(
+            lines,
+            "trading_shard_elections_total",
+            "counter",
+            "Elections this replica stood in.",
+            [("", raft.elections_started)],
+        )
         _add(lines, "trading_shard_commands_total", "counter", "Commands executed.", [("", self.commands)])
         events = [(f'kind="{name}"', int(self.events[kind])) for kind, name in _KINDS.items()]
         _add(lines, "trading_shard_events_total", "counter", "Events by kind.", events)
         _add(lines, "trading_shard_trades_total", "counter", "Trades.", [("", int(self.events[_TRADE]))])
         rejects = [('reason="matching"', int(self.events[_REJECTED]))]
-        rejects += [(f'reason="{name}"', int(self.risk_rejects[reason])) for reason, name in _RISK_REASONS.items() if reason]
-        _add(lines, "trading_shard_rejects_total", "counter", "Refused commands by reason of the risk checks, or by matching.", rejects)
+        rejects += [
+            (f'reason="{name}"', int(self.risk_rejects[reason])) for reason, name in _RISK_REASONS.items() if reason
+        ]
+        _add(
+            lines,
+            "trading_shard_rejects_total",
+            "counter",
+            "Refused commands by reason of the risk checks, or by matching.",
+            rejects,
+        )
         repeated = self.repeated + engine.requests_repeated
-        _add(lines, "trading_shard_requests_repeated_total", "counter", "Requests answered from the session table.", [("", repeated)])
+        _add(
+            lines,
+            "trading_shard_requests_repeated_total",
+            "counter",
+            "Requests answered from the session table.",
+            [("", repeated)],
+        )
         lag = [(f'peer="{peer}"', raft.log.last_index - p.match) for peer, p in raft.progress.items()]
-        _add(lines, "trading_shard_replication_lag_entries", "gauge", "Entries a peer has not on disk (leader only).", lag)
+        _add(
+            lines,
+            "trading_shard_replication_lag_entries",
+            "gauge",
+            "Entries a peer has not on disk (leader only).",
+            lag,
+        )
         mismatches = sum(engine.hashes.mismatches.values())
-        _add(lines, "trading_shard_state_hash_mismatch_total", "counter", "State hashes that differed from a peer's.", [("", mismatches)])
-        _add(lines, "trading_shard_state_hash_compared_total", "counter", "State hashes compared with a peer's.", [("", engine.hashes.compared)])
-        _add(lines, "trading_shard_connections_cut_total", "counter", "Connections closed for breaking the protocol.", [("", self.connections_cut)])
+        _add(
+            lines,
+            "trading_shard_state_hash_mismatch_total",
+            "counter",
+            "State hashes that differed from a peer's.",
+            [("", mismatches)],
+        )
+        _add(
+            lines,
+            "trading_shard_state_hash_compared_total",
+            "counter",
+            "State hashes compared with a peer's.",
+            [("", engine.hashes.compared)],
+        )
+        _add(
+            lines,
+            "trading_shard_connections_cut_total",
+            "counter",
+            "Connections closed for breaking the protocol.",
+            [("", self.connections_cut)],
+        )
         _add(lines, "trading_shard_snapshots_total", "counter", "Snapshots taken.", [("", engine.snapshots_taken)])
         self._add_histogram(lines)
         return "\n".join(lines) + "\n"

@@ -18,7 +18,9 @@ BUFFER_LIMIT = 16 << 20
 class PeerLink(asyncio.Protocol):
     """Messages to one peer. What cannot be sent now is dropped: consensus says it again."""
 
-    def __init__(self, *, shard: int, name: str, peer: str, address: str, board: FaultBoard, metrics: ReplicaMetrics) -> None:
+    def __init__(
+        self, *, shard: int, name: str, peer: str, address: str, board: FaultBoard, metrics: ReplicaMetrics
+    ) -> None:
         self._hello = wire.hello(wire.Caller.PEER, shard, name)
         self._peer, self._board, self._metrics = peer, board, metrics
         host, _, port = address.rpartition(":")
