@@ -4,10 +4,10 @@ import numpy as np
 
 from trading_sim.matching.jit import called, inlined
 from trading_sim.matching.ladder import level_of, next_above, next_below, price_of, tick_of
-from trading_sim.matching.queue import emit, free_slot, tail_of, unlink
+from trading_sim.matching.queue import emit, free_slot, unlink
 from trading_sim.matching.records import FLAG_AUCTION, EventKind, Side
 
-AUCTION_TRADE = tail_of.py_func(int(EventKind.TRADE), 0, int(Side.BUY), FLAG_AUCTION)
+AUCTION_TRADE = np.int64(EventKind.TRADE | (Side.BUY << 16) | (FLAG_AUCTION << 24))
 NO_PRICE = 2**63 - 1
 
 

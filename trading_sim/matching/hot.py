@@ -10,7 +10,7 @@ from trading_sim.matching.auction import level_qty, uncross
 from trading_sim.matching.bits import cycles
 from trading_sim.matching.jit import called, entry, inlined
 from trading_sim.matching.ladder import next_below, price_of, tick_of
-from trading_sim.matching.queue import COMMAND_WORDS, LOW_HALF, emit, free_slot, match, rest, tail_of, unlink
+from trading_sim.matching.queue import COMMAND_WORDS, LOW_HALF, NONE, emit, free_slot, match, rest, tail_of, unlink
 from trading_sim.matching.records import EVERY_SYMBOL, EventKind, Kind, OrderType, Phase, Reason, Side, Tif
 
 # Plain integers: Numba freezes them into the machine code, members of an enum would be looked up.
@@ -20,11 +20,6 @@ LIMIT, MARKET = (int(order_type) for order_type in OrderType)
 DAY, IOC, FOK, POST_ONLY = (int(tif) for tif in Tif)
 AUCTION, AUCTION_LOCKED, CONTINUOUS, CLOSED = (int(phase) for phase in Phase)
 EVERY = EVERY_SYMBOL
-ACCEPTED = int(EventKind.ACCEPTED)
-REJECTED = int(EventKind.REJECTED)
-CANCELLED = int(EventKind.CANCELLED)
-REPLACED = int(EventKind.REPLACED)
-PHASE_CHANGED = int(EventKind.PHASE)
 UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
 DUPLICATE_ORDER = int(Reason.DUPLICATE_ORDER)
 BAD_QTY = int(Reason.BAD_QTY)
@@ -35,11 +30,15 @@ PRICE_LIMIT = int(Reason.PRICE_LIMIT)
 BAD_LOT = int(Reason.BAD_LOT)
 BAD_PHASE = int(Reason.BAD_PHASE)
 WOULD_CROSS = int(Reason.WOULD_CROSS)
-NO_LIQUIDITY = int(Reason.NO_LIQUIDITY)
-IOC_REMAINDER = int(Reason.IOC_REMAINDER)
-FOK_UNFILLED = int(Reason.FOK_UNFILLED)
-USER = int(Reason.USER)
 CAPACITY = int(Reason.CAPACITY)
+ACCEPTED = np.int64(EventKind.ACCEPTED)
+REJECTED = np.int64(EventKind.REJECTED)
+REPLACED = np.int64(EventKind.REPLACED)
+PHASE_CHANGED = np.int64(EventKind.PHASE)
+CANCELLED_BY_USER, NO_LIQUIDITY, IOC_REMAINDER, FOK_UNFILLED = (
+    np.int64(EventKind.CANCELLED | (reason << 8))
+    for reason in (Reason.USER, Reason.NO_LIQUIDITY, Reason.IOC_REMAINDER, Reason.FOK_UNFILLED)
+)
 
 SPARE_EVENTS = 4
 """Events a command can cause beyond one a resting order and one a symbol."""
@@ -120,7 +119,7 @@ def fillable(state, book, worst, qty):
 @inlined
 def new_order(state, control, events, count, seq, order_id, price, qty, symbol, account, side, order_type, tif):
     """An accepted NEW: trade what crosses, then rest or cancel the remainder."""
-    count = emit(events, count, seq, order_id, 0, price, qty, qty, symbol, tail_of(ACCEPTED, 0, side, 0))
+    count = emit(events, count, seq, order_id, NONE, price, qty, qty, symbol, tail_of(ACCEPTED, side))
     index = 2 * symbol + side - BUY
     book = state.books[index]
     if book.phase == CONTINUOUS:
@@ -128,14 +127,14 @@ def new_order(state, control, events, count, seq, order_id, price, qty, symbol, 
         worst = np.int64(0) if order_type == MARKET else tick_of(other, price)
         if other.best >= worst or tif != DAY or order_type != LIMIT:
             if tif == FOK and not fillable(state, other, worst, qty):
-                tail = tail_of(CANCELLED, FOK_UNFILLED, side, 0)
-                return emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail)
+                tail = tail_of(FOK_UNFILLED, side)
+                return emit(events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail)
             qty, count = match(state, control, events, count, other, worst, qty, seq, order_id, symbol, side)
             if qty == 0:
                 return count
             if order_type == MARKET or tif == IOC:
-                reason = NO_LIQUIDITY if order_type == MARKET else IOC_REMAINDER
-                return emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail_of(CANCELLED, reason, side, 0))
+                tail = tail_of(NO_LIQUIDITY if order_type == MARKET else IOC_REMAINDER, side)
+                return emit(events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail)
     rest(state, control, index, tick_of(book, price), order_id, qty, account)
     return count
 
@@ -155,7 +154,7 @@ def replace(state, control, events, count, seq, slot, price, qty, symbol):
     if outside(book, tick):
         return price_refusal(state, symbol, price), count
     order_id, account = np.int64(order.order_id), np.int64(order.account)
-    count = emit(events, count, seq, order_id, 0, price, qty, qty, symbol, tail_of(REPLACED, 0, side, 0))
+    count = emit(events, count, seq, order_id, NONE, price, qty, qty, symbol, tail_of(REPLACED, side))
     if tick == order.tick and qty <= order.qty:
         book.open -= np.int64(order.qty) - qty
         order.qty = qty
@@ -187,7 +186,7 @@ def change_phase(state, control, events, count, seq, phase, symbol):
             count = uncross(state, control, events, count, seq, each)
         buy.phase = phase
         sell.phase = phase
-        count = emit(events, count, seq, 0, 0, phase, 0, 0, each, PHASE_CHANGED)
+        count = emit(events, count, seq, NONE, NONE, phase, NONE, NONE, np.int64(each), PHASE_CHANGED)
     return 0, count
 
 
@@ -205,8 +204,8 @@ def cancel(state, control, events, count, seq, order_id, symbol):
     price, qty = price_of(book, np.int64(order.tick)), np.int64(order.qty)
     unlink(state, control, book, order)
     free_slot(state, control, slot, order_id)
-    tail = tail_of(CANCELLED, USER, (index & 1) + BUY, 0)
-    return 0, emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail)
+    tail = tail_of(CANCELLED_BY_USER, (index & 1) + BUY)
+    return 0, emit(events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail)
 
 
 @inlined
@@ -234,7 +233,9 @@ def apply(state, control, commands, at, events, count):
     elif kind == PHASE:
         reason, count = change_phase(state, control, events, count, seq, price, symbol)
     if reason != 0:
-        count = emit(events, count, seq, order_id, 0, price, qty, 0, symbol, tail_of(REJECTED, reason, side, 0))
+        count = emit(
+            events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail_of(REJECTED | (reason << 8), side)
+        )
     return count
 
 
@@ -251,7 +252,7 @@ def run(state, commands, first, last, events, room):
     `room`: capacity of `events` less symbols and SPARE_EVENTS. The number of events goes to control.written.
     """
     control = state.control[0]
-    count = 0
+    count = NONE
     while first < last and not must_pause(control, count, room):
         count = apply(state, control, commands, first * COMMAND_WORDS, events, count)
         first += 1
@@ -263,7 +264,7 @@ def run(state, commands, first, last, events, room):
 def run_timed(state, commands, first, last, events, room, durations):
     """Like `run`; also writes the cycles of command i to durations[i]."""
     control = state.control[0]
-    count = 0
+    count = NONE
     while first < last and not must_pause(control, count, room):
         start = cycles()
         count = apply(state, control, commands, first * COMMAND_WORDS, events, count)

@@ -30,12 +30,12 @@ CACHE_DIRECTORY = cache_directory()
 
 def inlined(function: Callable) -> Callable:
     """Compile `function` into each of its callers."""
-    return numba.njit(forceinline=True, **COMMON)(function)
+    return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **COMMON)(function)
 
 
 def called(function: Callable) -> Callable:
     """Compile `function` once for several callers: rare paths that would only make the hot loop longer."""
-    return numba.njit(inline="never", **COMMON)(function)
+    return numba.njit(inline="never", no_cpython_wrapper=True, no_cfunc_wrapper=True, **COMMON)(function)
 
 
 def entry(function: Callable) -> Callable:

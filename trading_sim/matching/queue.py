@@ -12,7 +12,9 @@ from trading_sim.matching.records import EventKind
 EVENT_WORDS = 6
 COMMAND_WORDS = 5
 LOW_HALF = np.uint64(0xFFFFFFFF)
-TRADE = int(EventKind.TRADE)
+# NumPy integers rather than Python's: Numba would compile a version of `emit` for each literal it is given.
+NONE = np.int64(0)
+TRADE = np.int64(EventKind.TRADE)
 
 
 @inlined
@@ -29,9 +31,9 @@ def emit(events, count, seq, order_id, maker_id, price, qty, leaves, symbol, tai
 
 
 @inlined
-def tail_of(kind, reason, side, flags):
-    """The last four bytes of an event as one number."""
-    return kind | (reason << 8) | (side << 16) | (flags << 24)
+def tail_of(what, side):
+    """The last four bytes of an event as one number; `what` is the kind, and the reason shifted by eight bits."""
+    return what | (side << 16)
 
 
 @inlined
@@ -103,7 +105,7 @@ def match(state, control, events, count, book, worst, qty, seq, order_id, symbol
     Returns the quantity left and the number of events.
     """
     orders = state.orders
-    tail = tail_of(TRADE, 0, side, 0)
+    tail = tail_of(TRADE, side)
     before = qty
     while qty > 0 and book.best >= worst:
         tick = np.int64(book.best)
