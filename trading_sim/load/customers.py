@@ -57,7 +57,9 @@ class Customers:
         self.today[:] = 0
         self.has_cash[:] = True
 
-    def note_orders(self, commands: np.ndarray, order_ids: np.ndarray, outcomes: np.ndarray, reasons: np.ndarray) -> None:
+    def note_orders(
+        self, commands: np.ndarray, order_ids: np.ndarray, outcomes: np.ndarray, reasons: np.ndarray
+    ) -> None:
         """Aligned with a reply: NEW orders that were taken (outcome 0) become open, refusals say what is lacking."""
         for position in range(len(commands)):
             command = commands[position]

@@ -81,16 +81,21 @@ def popularity(count: int) -> np.ndarray:
 class OrderMaker:
     """Orders of one shard's customers."""
 
-    def __init__(self, market: Market, customers: Customers, groups: dict[str, np.ndarray], generator: np.random.Generator):
+    def __init__(
+        self, market: Market, customers: Customers, groups: dict[str, np.ndarray], generator: np.random.Generator
+    ):
         self.market = market
         self.customers = customers
         self._groups = groups  # group name → account ids
         self._generator = generator
         self._symbols = {
-            chain: np.array([s for s, board in enumerate(market.boards) if board in mix.boards]) for chain, mix in MIXES.items()
+            chain: np.array([s for s, board in enumerate(market.boards) if board in mix.boards])
+            for chain, mix in MIXES.items()
         }
 
-    def new_orders(self, chain: str, count: int, fair: np.ndarray, trend: np.ndarray, accounts: np.ndarray, auction: bool) -> np.ndarray:
+    def new_orders(
+        self, chain: str, count: int, fair: np.ndarray, trend: np.ndarray, accounts: np.ndarray, auction: bool
+    ) -> np.ndarray:
         """`count` NEW commands of a chain by customers with accounts[id] true; in an auction only LIMIT DAY."""
         mix = MIXES[chain]
         members = np.concatenate([self._groups[name] for name in mix.groups])
@@ -117,7 +122,9 @@ class OrderMaker:
         orders["qty"] = np.maximum(np.where(side == SELL, np.minimum(lots, owned), lots), 1) * lot
         return orders
 
-    def _sides_that_can(self, members: np.ndarray, symbol: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _sides_that_can(
+        self, members: np.ndarray, symbol: np.ndarray, side: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Accounts for the orders: a seller holds the symbol, a buyer has cash; where no try finds one, the side turns."""
         tries = members[self._generator.integers(0, len(members), (len(symbol), SELLER_TRIES))]
         can_sell = self.customers.sellable[tries, symbol[:, None]] >= self.market.lots[symbol][:, None]

@@ -1,0 +1,115 @@
+"""HTTP of the load process: status, settings, surges, session, metrics."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from trading_sim.load.measures import single
+from trading_sim.load.rates import SettingsError
+
+if TYPE_CHECKING:
+    from trading_sim.load.customers_process import CustomersProcess
+
+MAX_BODY = 64 * 1024
+
+
+def make_app(process: CustomersProcess) -> web.Application:
+    """Routes: GET /health /status /session /settings /metrics /faults, POST /settings /faults, DELETE /faults/{lease}."""
+    routes = Routes(process)
+    app = web.Application(client_max_size=MAX_BODY)
+    app.add_routes(
+        [
+            web.get("/health", routes.health),
+            web.get("/status", routes.status),
+            web.get("/session", routes.session),
+            web.get("/metrics", routes.metrics),
+            web.get("/settings", routes.settings),
+            web.post("/settings", routes.change_settings),
+            web.get("/faults", routes.faults),
+            web.post("/faults", routes.add_fault),
+            web.delete("/faults/{lease}", routes.remove_fault),
+        ]
+    )
+    return app
+
+
+async def _body(request: web.Request) -> object:
+    try:
+        return json.loads(await request.text())
+    except ValueError as error:
+        raise SettingsError(f"the body is not JSON: {error}") from error
+
+
+class Routes:
+    """Handlers; every refusal is {"error": code, "message": what to do} with status 400 or 404."""
+
+    def __init__(self, process: CustomersProcess) -> None:
+        self._process = process
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"state": "up"})
+
+    async def status(self, request: web.Request) -> web.Response:
+        return web.json_response(self._process.status())
+
+    async def session(self, request: web.Request) -> web.Response:
+        return web.json_response(self._process.session())
+
+    async def settings(self, request: web.Request) -> web.Response:
+        rates = self._process.rates
+        return web.json_response({"rate_factor": rates.rate_factor, "paused": rates.paused})
+
+    async def change_settings(self, request: web.Request) -> web.Response:
+        try:
+            self._process.rates.change(await _body(request))
+        except SettingsError as error:
+            return web.json_response({"error": "bad_settings", "message": str(error)}, status=400)
+        self._process.save_settings()
+        return await self.settings(request)
+
+    async def faults(self, request: web.Request) -> web.Response:
+        rates = self._process.rates
+        rates.expire()
+        return web.json_response({"faults": [surge.describe(rates.now()) for surge in rates.surges.values()]})
+
+    async def add_fault(self, request: web.Request) -> web.Response:
+        rates = self._process.rates
+        try:
+            surge = rates.add_surge(await _body(request), secrets.token_hex(8))
+        except SettingsError as error:
+            return web.json_response({"error": "bad_fault", "message": str(error)}, status=400)
+        self._process.save_settings()
+        return web.json_response(surge.describe(rates.now()))
+
+    async def remove_fault(self, request: web.Request) -> web.Response:
+        removed = self._process.rates.surges.pop(request.match_info["lease"], None)
+        self._process.save_settings()
+        return web.json_response({"removed": removed is not None})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        process = self._process
+        lines = process.measures.exposition()
+        offered = process.rates.offered(process.clock.moment())
+        lines += [
+            "# HELP trading_offered_rate Requests per second that are due now.",
+            "# TYPE trading_offered_rate gauge",
+        ]
+        lines += [f'trading_offered_rate{{chain="{chain}"}} {rate:.3f}' for chain, rate in offered.items()]
+        book, auditor = process.book, process.auditor
+        lines += single(
+            "trading_client_lost_total", "counter", "Acknowledged orders that a shard does not know.", book.lost
+        )
+        lines += single(
+            "trading_client_duplicate_total", "counter", "Orders that a shard executed twice.", book.duplicates
+        )
+        lines += single(
+            "trading_client_audits_total", "counter", "Accounts compared with the shards' own counts.", auditor.audited
+        )
+        lines += single("trading_client_pending", "gauge", "Requests whose fate is not known yet.", len(book.pending))
+        lines += single("trading_session_phase", "gauge", "Phase of the session: 1 … 4.", process.clock.moment().phase)
+        lines += single("trading_session_day", "gauge", "Number of the trading day.", process.clock.day)
+        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
