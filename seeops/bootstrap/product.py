@@ -50,8 +50,10 @@ def _already(instance: Instance) -> str:
 def run(instance: Instance) -> None:
     """Set up, start everything, print how to use it, and stay until it is told to stop."""
     signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays when the terminal closes
+        signal.signal(signal.SIGHUP, _interrupt)
+    ready = False
     started = time.monotonic()
     with only_one(instance):
         supervisor: Supervisor | None = None
@@ -63,9 +65,12 @@ def run(instance: Instance) -> None:
             supervisor = Supervisor(instance, prepared.secrets.supervisor)
             people = _start(prepared, supervisor)
             say(_block(instance, prepared, people, time.monotonic() - started))
+            ready = True
             _stay(supervisor)
-        except Interrupted:
+        except Interrupted as error:
             say("\nStopping …")
+            if not ready:
+                raise KeyboardInterrupt from error
         finally:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
