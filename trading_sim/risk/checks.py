@@ -15,7 +15,10 @@ from trading_sim.ledger.book import Ledger
 from trading_sim.risk import kernel
 from trading_sim.risk.reasons import RISK_REJECT, AccountStatus, RiskReason
 
-__all__ = ["RISK_REJECT", "AccountStatus", "RiskBook", "RiskLimits", "RiskReason"]
+#: reason of a void command in the result of `RiskBook.check`
+SKIP = kernel.SKIP
+
+__all__ = ["SKIP", "RISK_REJECT", "AccountStatus", "RiskBook", "RiskLimits", "RiskReason"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class RiskBook:
         """Check COMMAND records in order and freeze what the passing ones may cost.
 
         numbers: i8[n] order ids of the day (<= 0 for orders of an earlier day); bands: i8[S, 2] low, high in
-        ticks (0: none); phases: u1[S]. Returns u1[k], RiskReason per checked command; k < n when command k
+        ticks (0: none); phases: u1[S]. Returns u1[k], RiskReason or SKIP per checked command; k < n when command k
         is a REPLACE, which has to wait until the commands before it were matched and posted.
         """
         state = ledger.state
@@ -97,8 +100,8 @@ class RiskBook:
 
 
 def reject_records(commands: np.ndarray, reasons: np.ndarray) -> np.ndarray:
-    """RISK_REJECT records of the refused commands; passed and void ones leave no record."""
-    refused = reasons != RiskReason.NONE
+    """RISK_REJECT records of the refused commands, in order; passed and void ones leave none."""
+    refused = (reasons != RiskReason.NONE) & (reasons != SKIP)
     rejects = np.zeros(int(refused.sum()), dtype=RISK_REJECT)
     for name in ("seq", "order_id", "symbol", "account"):
         rejects[name] = commands[name][refused]

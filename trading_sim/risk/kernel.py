@@ -36,7 +36,8 @@ INSUFFICIENT_POSITION = 13
 CAPACITY = 14
 NO_UPPER_BOUND = 15
 ORDER_ID = 17
-LOST_BEFORE = 18
+#: not a refusal: the command was lost in a hop before the shard and keeps only its place in the batch
+SKIP = 255
 
 # columns of the limits array
 MAX_QUANTITY = 0
@@ -192,7 +193,7 @@ def check(
         if kind == REPLACE and i > 0:
             return i
         if kind == VOID:
-            reasons[i] = LOST_BEFORE
+            reasons[i] = SKIP
             continue
         if kind == PHASE:
             reasons[i] = check_phase(command, bands.shape[0])

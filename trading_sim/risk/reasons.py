@@ -28,7 +28,6 @@ class RiskReason(IntEnum):
     NO_UPPER_BOUND = 15  # MARKET BUY of a symbol without a price band: nothing bounds its cost
     NOT_CLOSED = 16  # settlement while a symbol is not CLOSED
     ORDER_ID = 17  # an order id that does not rise: the sequencer is broken
-    LOST_BEFORE = 18  # a VOID command: lost in a hop before the shard, it keeps only its place in the batch
 
 
 #: One refused command, 32 bytes. `order_id` and `seq` as the command had them.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trading_sim.matching.records import COMMAND
-from trading_sim.risk.checks import RiskBook, RiskLimits, RiskReason, reject_records
+from trading_sim.risk.checks import SKIP, RiskBook, RiskLimits, RiskReason, reject_records
 from trading_sim.risk.reasons import RISK_REJECT
 
 
@@ -37,6 +37,6 @@ def test_counts_are_forgotten_only_in_another_window():
 def test_a_reject_record_names_command_account_and_reason():
     commands = np.zeros(3, dtype=COMMAND)
     commands["seq"], commands["account"], commands["symbol"], commands["order_id"] = [7, 8, 9], 4, 2, [1, 2, 3]
-    rejects = reject_records(commands, np.array([0, RiskReason.ORDER_RATE, 0], dtype="u1"))
+    rejects = reject_records(commands, np.array([0, RiskReason.ORDER_RATE, SKIP], dtype="u1"))
     assert rejects[["seq", "order_id", "symbol", "account", "reason"]].tolist() == [(8, 2, 2, 4, 11)]
     assert RISK_REJECT.itemsize == 32
