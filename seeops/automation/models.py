@@ -55,6 +55,9 @@ class Run(Leased):
     finished_at = models.DateTimeField(null=True, blank=True)
     job_timeout_s = models.PositiveIntegerField(default=900)
     problem = models.TextField(blank=True, default="")
+    topic = models.CharField(
+        max_length=40, blank=True, default="", help_text=_("a page's live topic to tell of events")
+    )
     hosts_total = models.PositiveIntegerField(default=0)
     hosts_done = models.PositiveIntegerField(default=0)
     hosts_failed = models.PositiveIntegerField(default=0)

@@ -1,0 +1,87 @@
+"""The process of a run: started in a session of its own, known by pid and start time, ended only when it is that process.
+
+A pid alone says nothing after a restart of the machine; pid and start time together name one process for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+
+from seeops.automation.models import Run
+from seeops.environment import BASE_DIR
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def spawn(run_id: int) -> None:
+    """Start the runner of a run and leave it alone: it outlives the worker that starts it."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    folder = Path(settings.VAR_DIR) / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "runner.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "seeops.automation.runner", str(run_id)],
+            cwd=BASE_DIR,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    _children.append(child)
+
+
+def _environment() -> dict[str, str]:
+    """The worker's own surroundings, one database connection per thread instead of a pool."""
+    return {**os.environ, "SEEOPS_DB_POOL": "0", "DJANGO_SETTINGS_MODULE": "seeops.settings"}
+
+
+def identity() -> dict[str, object]:
+    """What a runner writes into its row about itself."""
+    own = psutil.Process()
+    return {"pid": own.pid, "pid_started_at": own.create_time(), "host": socket.gethostname()}
+
+
+def here(run: Run) -> bool:
+    """Whether the run's process was started on this machine, so that it can be looked at."""
+    return run.host == socket.gethostname()
+
+
+def alive(run: Run) -> bool:
+    """Whether exactly the process that claimed the run is still there (and not a zombie)."""
+    found = _process(run)
+    return found is not None
+
+
+def end(run: Run) -> bool:
+    """Kill the run's process and what it started. False when it is gone already."""
+    found = _process(run)
+    if found is None:
+        return False
+    children = found.children(recursive=True)
+    found.send_signal(signal.SIGKILL)
+    for child in children:
+        try:
+            child.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    return True
+
+
+def _process(run: Run) -> psutil.Process | None:
+    if run.pid is None or run.pid_started_at is None or not here(run):
+        return None
+    try:
+        found = psutil.Process(run.pid)
+        same = abs(found.create_time() - run.pid_started_at) < 0.05
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None

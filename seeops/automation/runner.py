@@ -1,0 +1,167 @@
+"""`python -m seeops.automation.runner RUN_ID`: carries out one run, as a process of its own.
+
+Claims the run, has ansible-runner work through its nodes slice by slice, stores every event, and says how it ended. It is
+told to stop through its row and looks there twice a second. Killed at any point it leaves a row whose heartbeat stands still;
+its playbook dies with it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+
+SLICE = 250
+IDLE_TIMEOUT_S = 180
+CLAIM_S = 8.0
+log = logging.getLogger("seeops.automation.runner")
+
+
+def main(argv: list[str]) -> int:
+    """0: the run was carried out (well or badly); 3: somebody else has it."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "seeops.settings")
+    django.setup()
+    from seeops.automation.recorder import Recorder
+
+    run = _claim(int(argv[1]))
+    if run is None:
+        log.info("run is not waiting for a process", extra={"run": argv[1]})
+        return 3
+    recorder = Recorder(run)
+    recorder.start()
+    folder = _folder(run)
+    try:
+        status, problem = _carry_out(run, recorder, folder)
+    except Exception as error:
+        log.exception("run broke", extra={"run": run.number})
+        status, problem = "failed", f"{type(error).__name__}: {error}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    recorder.say(problem or f"run {status}")
+    recorder.finish()
+    _end(run, recorder, status, problem)
+    return 0
+
+
+def _claim(run_id: int) -> Any:
+    """The run with this process in its row, or None when it is not queued (any more)."""
+    from django.db.models import F
+
+    from seeops.automation import process
+    from seeops.automation.models import Run, RunState
+    from seeops.core.clock import now
+    from seeops.core.leases import new_owner
+    from seeops.core.live import announce
+
+    moment = now()
+    taken = Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(
+        state=RunState.RUNNING, owner=new_owner(), epoch=F("epoch") + 1, started_at=moment, heartbeat_at=moment,
+        lease_until=moment + dt.timedelta(seconds=CLAIM_S), **process.identity(),
+    )  # fmt: skip
+    if not taken:
+        return None
+    announce(f"run-{run_id}", "runs")
+    return Run.objects.get(pk=run_id)
+
+
+def _folder(run: Any) -> Path:
+    """A folder that only this process reads; removed when the run ends, by the reconciler when it is killed."""
+    from seeops.automation.selectors import run_folder
+
+    folder = run_folder(run)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+def _carry_out(run: Any, recorder: Any, folder: Path) -> tuple[str, str]:
+    """(state, problem) after all slices. A cancelled or lost run starts no further slice."""
+    statuses = []
+    for number, start in enumerate(range(0, len(run.targets), SLICE), start=1):
+        if recorder.stop_wanted.is_set() or recorder.lost.is_set():
+            break
+        statuses.append(_slice(run, recorder, folder / f"slice-{number}", run.targets[start : start + SLICE]))
+    if recorder.stop_wanted.is_set() or recorder.lost.is_set():
+        return "cancelled", "stopped before all nodes were done"
+    if "timeout" in statuses:
+        return "failed", f"took longer than {run.job_timeout_s} s, or said nothing for {IDLE_TIMEOUT_S} s"
+    return ("done", "") if set(statuses) <= {"successful"} else ("failed", "")
+
+
+def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]]) -> str:
+    import ansible_runner
+
+    from seeops.automation import catalogue
+    from seeops.automation.events import from_runner
+
+    folder.mkdir(mode=0o700)
+    inventory = folder / "inventory.json"
+    inventory.write_text(json.dumps({"all": {"hosts": {target["name"]: _variables(target) for target in targets}}}))
+
+    def handle(event: dict[str, Any]) -> bool:
+        recorder.add(from_runner(event))
+        return False  # no file per event
+
+    result = ansible_runner.run(
+        private_data_dir=str(folder),
+        playbook=str(catalogue.playbook(run.playbook).path),
+        inventory=str(inventory),
+        extravars=run.inputs,
+        envvars=_environment(run),
+        forks=max(1, min(run.concurrency, len(targets))),
+        ident="run",
+        quiet=True,
+        event_handler=handle,
+        cancel_callback=lambda: recorder.stop_wanted.is_set() or recorder.lost.is_set(),
+        settings={
+            "suppress_output_file": True,
+            "pexpect_timeout": 0.5,
+            "job_timeout": run.job_timeout_s,
+            "idle_timeout": IDLE_TIMEOUT_S,
+        },
+    )
+    return str(result.status)
+
+
+def _variables(target: dict[str, Any]) -> dict[str, Any]:
+    return {"agent_url": target["agent_url"], **target.get("vars", {})}
+
+
+def _environment(run: Any) -> dict[str, str]:
+    """What ansible needs: our plugins, its own programs first, nothing of the console's secrets."""
+    from seeops.automation.catalogue import PLAYBOOKS
+
+    return {
+        "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
+        "AWX_LIB_DIRECTORY": str(PLAYBOOKS / "plugins" / "display"),
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_NOCOLOR": "1",
+        "SEEOPS_RUN_ID": str(run.pk),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+
+
+def _end(run: Any, recorder: Any, status: str, problem: str) -> None:
+    """Write how it ended, unless another process has taken the run over."""
+    from seeops.automation.models import Run, RunState
+    from seeops.core.clock import now
+    from seeops.core.live import announce
+
+    if recorder.lost.is_set():
+        return
+    moment = now()
+    Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.RUNNING).update(
+        state=status, problem=problem, finished_at=moment, heartbeat_at=moment, lease_until=None
+    )
+    announce(*recorder.topics, "runs")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,19 @@
+"""Pokes of runs; the reconciler repeats what got lost."""
+
+from __future__ import annotations
+
+from seeops.automation import services
+from seeops.celery import app
+
+
+@app.task
+def run_spawn_task(run_id: int) -> None:
+    services.run_spawn(run_id)
+
+
+@app.task(expires=10)
+def runs_reconcile_task() -> None:
+    services.runs_reconcile()
+
+
+BEAT_SCHEDULE = {"automation-reconcile": {"task": runs_reconcile_task.name, "schedule": 2.0}}
