@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from trading_sim.load.client_book import ClientBook
-from trading_sim.shard.client import AsyncShardClient, ShardRejected, ShardUnavailable
+from trading_sim.shard.async_client import AsyncShardClient
+from trading_sim.shard.client import ShardRejected, ShardUnavailable
 
 QUESTIONS = 4
 AGAIN_S = 1.5

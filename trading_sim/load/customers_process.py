@@ -23,7 +23,8 @@ from trading_sim.load.rates import Rates, lane_accounts
 from trading_sim.load.session import SessionClock
 from trading_sim.protocol.flow import FlowRequest
 from trading_sim.protocol.topology import Topology
-from trading_sim.shard.client import AsyncShardClient, ShardRejected, ShardUnavailable
+from trading_sim.shard.async_client import AsyncShardClient
+from trading_sim.shard.client import ShardRejected, ShardUnavailable
 from trading_sim.shard.config import ShardConfig
 
 ORDER_TICK_S = 0.25
@@ -69,8 +70,10 @@ class CustomersProcess:
             [replica["address"] for replica in endpoints["shards"][str(config.shard)].values()] for config in configs
         ]
         self.clients = [
-            AsyncShardClient(listed, client_id=self.book.base_client + KEEPERS_AT + shard, timeout_s=3.0)
-            for shard, listed in enumerate(addresses)
+            AsyncShardClient(
+                listed, self.book.base_client + KEEPERS_AT + config.shard, timeout_s=3.0, shard=config.shard
+            )
+            for config, listed in zip(configs, addresses, strict=True)
         ]
         self.keepers = [
             ShardKeeper(flow.shard, client, self.clock, flow, self._control_number)
@@ -264,6 +267,7 @@ class CustomersProcess:
             "offered_rate": {chain: round(rate, 3) for chain, rate in offered.items()},
             "offered_orders_per_s": round(sum(offered[chain] for chain in self.order_chains), 3),
             "requests": requests,
+            "duration_buckets": {chain: counts.tolist() for chain, counts in self.measures.buckets.items()},
             "trades": sum(flow.customers.trades for flow in self.flows),
             "turnover_fen": sum(flow.customers.turnover for flow in self.flows),
             "open_orders": sum(len(flow.customers.open) for flow in self.flows),

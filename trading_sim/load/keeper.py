@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from trading_sim.load.flow import ShardFlow
 from trading_sim.load.session import SETTLE, SessionClock, ShardState, next_step, phase_command
-from trading_sim.shard.client import AsyncShardClient, ShardRejected, ShardUnavailable
+from trading_sim.shard.async_client import AsyncShardClient
+from trading_sim.shard.client import ShardRejected, ShardUnavailable
 
 ROUND_S = 0.25
 PAUSE_S = 1.0
