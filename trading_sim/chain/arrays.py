@@ -82,14 +82,19 @@ class NodeArrays:
             found = self._rotation[service] = part.start + np.flatnonzero(self.in_rotation[part])
         return found
 
-    def pick(self, service: int, count: int) -> np.ndarray | None:
-        """Nodes for `count` requests, round robin; None when the balancers have no node of the service."""
+    def pick(self, service: int, count: int, avoid: np.ndarray | None = None) -> np.ndarray | None:
+        """Nodes for `count` requests, round robin; None when the balancers have no node of the service. With `avoid`, the
+        node that each request met before, each gets another one if there is another."""
         candidates = self.rotation(service)
         if not len(candidates):
             return None
         start = self._cursor[service]
         self._cursor[service] = (start + count) % len(candidates)
-        return candidates[np.arange(start, start + count) % len(candidates)]
+        places = np.arange(start, start + count) % len(candidates)
+        if avoid is not None:
+            same = candidates[places] == avoid
+            places[same] = (places[same] + 1) % len(candidates)
+        return candidates[places]
 
     def count(self, nodes: np.ndarray, seconds: np.ndarray, failed: np.ndarray) -> None:
         """Count requests that reached a living process: their nodes, durations and which of them failed."""
