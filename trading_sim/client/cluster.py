@@ -154,6 +154,9 @@ class ClusterClient:
     def load_fault(self, body: dict) -> dict:
         return self._call("POST", f"{self.endpoints['load']}/faults", json=body)
 
+    def load_faults(self) -> list[dict]:
+        return self._call("GET", f"{self.endpoints['load']}/faults")["faults"]
+
     def clear_load_fault(self, lease: str) -> dict:
         return self._call("DELETE", f"{self.endpoints['load']}/faults/{lease}")
 

@@ -1,0 +1,1 @@
+"""Experiments on the trading cluster: a chaostoolkit extension, experiment files, the runner and its own verdict."""

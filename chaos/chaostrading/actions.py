@@ -1,0 +1,212 @@
+"""Faults and their removal. Every fault has a lease: the cluster drops it by itself when the lease ends, whatever became of
+the experiment, the console or the network between. Every action can be repeated; each answers with the leases it holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaoslib.exceptions import ActivityFailed
+from chaoslib.types import Configuration, Secrets
+
+from chaos.chaostrading.surroundings import attempt, cluster, owner
+
+__all__ = [
+    "clear_faults",
+    "inject_centre_fault",
+    "inject_load_fault",
+    "inject_node_fault",
+    "inject_replica_fault",
+    "kill_process",
+    "kill_shard_primary",
+    "pause_shard_primary",
+]
+MOST_LEASE_S = 900.0
+
+
+def _lease(lease_s: float) -> float:
+    if not 0 < lease_s <= MOST_LEASE_S:
+        raise ActivityFailed(f"lease_s must lie between 0 and {MOST_LEASE_S:g}, not {lease_s}")
+    return float(lease_s)
+
+
+def inject_node_fault(
+    kind: str,
+    service: str = "",
+    centre: str = "",
+    fraction: float = 0.0,
+    nodes: list[str] | None = None,
+    params: dict[str, Any] | None = None,
+    lease_s: float = 60.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Inject a fault of the catalogue into nodes of one centre: the named ones, or a fraction (0 … 1) of a service's."""
+    client = cluster(configuration)
+    target = f"{nodes or f'{fraction:.0%} of {service}'} in {centre}"
+    answer = attempt(
+        f"inject {kind} into {target}",
+        lambda: client.fault(
+            kind,
+            centre=centre,
+            params=params or {},
+            lease_s=_lease(lease_s),
+            owner=owner(configuration),
+            service=service or None,
+            nodes=nodes or None,
+            fraction=fraction or None,
+        ),
+    )
+    if not answer.get("nodes"):
+        raise ActivityFailed(f"inject {kind} into {target}: no node was hit, so nothing would be proved")
+    return {"where": centre, "lease": answer["lease"], "nodes": answer["nodes"]}
+
+
+def inject_centre_fault(
+    kind: str,
+    centre: str,
+    params: dict[str, Any] | None = None,
+    lease_s: float = 60.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Inject a fault of the catalogue into a whole data centre (centre-loss, centre-partition, centre-delay, centre-drop)."""
+    client = cluster(configuration)
+    answer = attempt(
+        f"inject {kind} into {centre}",
+        lambda: client.fault(
+            kind, centre=centre, params=params or {}, lease_s=_lease(lease_s), owner=owner(configuration)
+        ),
+    )
+    return {"where": centre, "lease": answer["lease"]}
+
+
+def inject_replica_fault(
+    kind: str,
+    shard: int,
+    role: str = "follower",
+    centre: str = "",
+    params: dict[str, Any] | None = None,
+    lease_s: float = 60.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Inject a fault into one replica of a shard: the one in `centre`, or the present primary or a follower (`role`)."""
+    client = cluster(configuration)
+    place = centre or _replica(configuration, shard, role)
+    body = {"kind": kind, "params": params or {}, "lease_s": _lease(lease_s), "owner": owner(configuration)}
+    answer = attempt(f"inject {kind} into shard {shard} in {place}", lambda: client.shard_fault(shard, place, body))
+    return {"where": f"shard-{shard}-{place}", "lease": answer["lease"]}
+
+
+def inject_load_fault(
+    kind: str,
+    params: dict[str, Any] | None = None,
+    lease_s: float = 60.0,
+    configuration: Configuration = None,
+    secrets: Secrets = None,
+) -> dict[str, Any]:
+    """Change what the customers do (surge: many times the usual rate)."""
+    client = cluster(configuration)
+    body = {"kind": kind, "params": params or {}, "lease_s": _lease(lease_s), "owner": owner(configuration)}
+    answer = attempt(f"inject {kind} into the load", lambda: client.load_fault(body))
+    return {"where": "load", "lease": answer["lease"]}
+
+
+def kill_process(name: str, configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
+    """kill -9 a process of the cluster (`centre-SZ-B`, `shard-0-SZ-A`, `load`); its supervisor starts it again."""
+    client = cluster(configuration)
+    before = attempt("list the cluster's processes", client.processes)["children"].get(name)
+    if before is None:
+        raise ActivityFailed(f"kill {name}: the cluster has no such process")
+    attempt(f"kill {name}", lambda: client.kill_process(name))
+    return {"where": name, "pid": before["pid"]}
+
+
+def kill_shard_primary(shard: int, configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
+    """kill -9 the replica that leads a shard at this moment."""
+    place = _replica(configuration, shard, "primary")
+    return kill_process(f"shard-{shard}-{place}", configuration=configuration)
+
+
+def pause_shard_primary(
+    shard: int, lease_s: float = 10.0, configuration: Configuration = None, secrets: Secrets = None
+) -> dict[str, Any]:
+    """SIGSTOP the replica that leads a shard; it continues by itself after the lease, and must find itself deposed."""
+    client = cluster(configuration)
+    name = f"shard-{shard}-{_replica(configuration, shard, 'primary')}"
+    attempt(f"pause {name}", lambda: client.pause_process(name, _lease(lease_s)))
+    return {"where": name, "lease_s": lease_s}
+
+
+def _replica(configuration: Configuration, shard: int, role: str) -> str:
+    """Centre of the shard's primary, or of its first follower."""
+    client = cluster(configuration)
+    roles: dict[str, str] = {}
+    for place in client.shards().get(str(shard), {}):
+        try:
+            roles[place] = attempt("", lambda place=place: client.shard_status(shard, place))["role"]
+        except ActivityFailed:
+            roles[place] = "unreachable"
+    leaders = [place for place, found in roles.items() if found == "leader"]
+    if len(leaders) != 1:
+        raise ActivityFailed(f"shard {shard} has {len(leaders)} leaders ({roles}): it must be healthy first")
+    if role == "primary":
+        return leaders[0]
+    followers = [place for place, found in roles.items() if found == "follower"]
+    if not followers:
+        raise ActivityFailed(f"shard {shard} has no reachable follower ({roles})")
+    return followers[0]
+
+
+def clear_faults(configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
+    """Remove every fault that this run injected, in centres, replicas and load, and continue what it paused.
+
+    Can be repeated. Raises ActivityFailed, naming the place, when one could not be reached: its leases then end by
+    themselves.
+    """
+    client = cluster(configuration)
+    name = owner(configuration)
+    removed: list[str] = []
+    failed: list[str] = []
+    for place, listing, clear in _places(client):
+        try:
+            for fault in attempt(place, listing):
+                if fault.get("owner") == name:
+                    attempt(place, lambda clear=clear, fault=fault: clear(fault["lease"]))
+                    removed.append(f"{place}/{fault['lease']}")
+        except ActivityFailed as error:
+            failed.append(str(error))
+    failed += _continue_paused(client)
+    if failed:
+        raise ActivityFailed("not everything could be cleared: " + "; ".join(failed))
+    return {"removed": removed}
+
+
+def _places(client: Any) -> list[tuple[str, Any, Any]]:
+    places: list[tuple[str, Any, Any]] = [
+        (centre, lambda c=centre: client.faults(c), lambda lease, c=centre: client.clear_fault(c, lease))
+        for centre in client.endpoints["centres"]
+    ]
+    for shard, replicas in client.shards().items():
+        for place in replicas:
+            places.append(
+                (
+                    f"shard-{shard}-{place}",
+                    lambda s=shard, p=place: client.shard_faults(s, p)["faults"],
+                    lambda lease, s=shard, p=place: client.clear_shard_fault(s, p, lease),
+                )
+            )
+    places.append(("load", lambda: client.load_faults(), client.clear_load_fault))
+    return places
+
+
+def _continue_paused(client: Any) -> list[str]:
+    failed = []
+    for name, child in attempt("list the cluster's processes", client.processes)["children"].items():
+        if child.get("paused"):
+            try:
+                attempt(f"continue {name}", lambda name=name: client.resume_process(name))
+            except ActivityFailed as error:
+                failed.append(str(error))
+    return failed
