@@ -34,10 +34,11 @@ class Core:
 
     def step(self, commands: np.ndarray) -> np.ndarray:
         """Apply commands, return a fresh array of the events they cause."""
-        pieces = [events.copy() for events in self.run(commands)]
-        if len(pieces) == 1:
-            return pieces[0]
-        return np.concatenate(pieces) if pieces else np.empty(0, EVENT)
+        # Copied as plain words: NumPy copies records field by field.
+        pieces = [events.view(np.int64).copy() for events in self.run(commands)]
+        if not pieces:
+            return np.empty(0, EVENT)
+        return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)).view(EVENT)
 
     def run(self, commands: np.ndarray) -> Iterator[np.ndarray]:
         """Apply commands, yield their events piece by piece without copying.
