@@ -152,7 +152,7 @@ class CustomersProcess:
         while account <= self.accounts:
             try:
                 if keeper.state is None:
-                    raise ShardUnavailable(f"shard {keeper.shard} has not been seen yet")
+                    raise ShardUnavailable(f"shard {keeper.shard} has not been seen yet", outcome_unknown=False)
                 row = await client.query_account(account)
             except (ShardUnavailable, ShardRejected):
                 await asyncio.sleep(0.5)
