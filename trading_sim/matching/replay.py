@@ -92,9 +92,8 @@ def replay(
     table = _read_table(symbols)
     commands = _read_commands(source)
     _check_target(target, source)
-    core = _core(table, len(commands))
     with _written_at_once(target) as output:
-        events, trades, seconds = _run(core, commands, batch, output)
+        events, trades, seconds = _run(_core(table, len(commands)), commands, batch, output)
     if not with_stats:
         return None
     p50, p99, p999 = _latencies(_core(table, len(commands)), commands)
