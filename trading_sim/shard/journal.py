@@ -215,51 +215,57 @@ class Journal:
         self.last_index = base_index - 1 + len(copied)
 
 
-def recover(files: Files, directory: str) -> Recovered:
-    """Read a journal without changing it. Entries of all segments in order; a later segment voids what earlier ones hold from its base index on."""
+def recover(files: Files, directory: str, after: int = 0) -> Recovered:
+    """Read a journal without changing it; a later segment voids what earlier ones hold from its base index on.
+
+    Entries up to `after` may be missing: a snapshot covers them. Any other gap is damage.
+    """
     names = [name for name in files.listdir(directory) if name.startswith("segment-") and name.endswith(".log")]
     entries: list[Entry] = []
-    pending: tuple[int, SegmentScan | None, str] | None = None  # first unreadable index, its scan, its file
+    unclean: tuple[SegmentScan | None, str] | None = None  # what ended the readable part: its scan, its file
     next_index: int | None = None
     for name in names:
         data = files.read(f"{directory}/{name}")
         header = decode_segment_header(data)
         if header is None:
-            if pending is None:
-                pending = (next_index or 1, None, name)
+            unclean = unclean or (None, name)
             continue
-        if pending is not None and header.base_index > pending[0]:
-            return _damaged(entries, pending, header.base_index - 1, names, files, directory)
-        pending = None
-        if next_index is not None and header.base_index > next_index:
-            return _damaged(entries, (next_index, None, name), header.base_index - 1, names, files, directory)
+        if next_index is None or (next_index < header.base_index <= after + 1):
+            entries.clear()
+        elif header.base_index > next_index:
+            return _damaged(
+                entries, next_index, unclean or (None, name), header.base_index - 1, names, files, directory
+            )
+        unclean = None
         first = entries[0].index if entries else header.base_index
         del entries[max(0, header.base_index - first) :]
         scan = scan_segment(data, header.base_index)
         entries.extend(scan.entries)
         next_index = header.base_index + len(scan.entries)
         if not scan.clean:
-            pending = (next_index, scan, name)
-    if pending is None:
+            unclean = (scan, name)
+    if unclean is None:
         return Recovered(tuple(entries), False, None)
-    index, scan, _ = pending
-    if scan is not None and scan.later_durable < index:
+    next_index = next_index or 1
+    scan = unclean[0]
+    if scan is not None and scan.later_durable < next_index:
         return Recovered(tuple(entries), True, None)
-    return _damaged(entries, pending, index, names, files, directory)
+    return _damaged(entries, next_index, unclean, next_index, names, files, directory)
 
 
 def _damaged(
     entries: list[Entry],
-    pending: tuple[int, SegmentScan | None, str],
+    index: int,
+    unclean: tuple[SegmentScan | None, str],
     until: int,
     names: list[str],
     files: Files,
     directory: str,
 ) -> Recovered:
-    """The readable part before the damage, and how far the journal is known to have gone."""
-    index, scan, file = pending
+    """The readable part before the damage at `index`, and how far the journal is known to have gone."""
+    scan, file = unclean
     until = max(until, index, scan.later_index if scan else 0)
-    for name in names[names.index(file) + 1 :]:
+    for name in names[names.index(file) :]:
         data = files.read(f"{directory}/{name}")
         header = decode_segment_header(data)
         if header is not None:
@@ -271,12 +277,13 @@ def _last_of(data: bytes, base_index: int) -> int:
     return base_index + len(scan_segment(data, base_index).entries) - 1
 
 
-def read_entries(files: Files, directory: str) -> Iterator[Entry]:
+def read_entries(files: Files, directory: str, after: int = 0) -> Iterator[Entry]:
     """Entries of a journal that nobody writes any more (or a copy of one), for replay and verification.
 
+    The first ones up to `after`, the index of a snapshot, may be missing.
     Raises JournalError when the middle is corrupt: a gap must never be taken for the end.
     """
-    recovered = recover(files, directory)
+    recovered = recover(files, directory, after)
     if recovered.damage is not None:
         raise JournalError(
             f"The journal {directory} is corrupt at entry {recovered.damage.index} in {recovered.damage.file}: "

@@ -1,5 +1,8 @@
 """Makes the shard's state machines for replication, compiled before the first order comes."""
 
+import numpy as np
+
+from trading_sim.matching.records import COMMAND, Kind
 from trading_sim.shard.config import ShardConfig
 from trading_sim.shard.machine import ShardMachine
 from trading_sim.shard.warm import warm
@@ -28,3 +31,7 @@ class ShardMachineFactory:
         """Compile what orders will need, on a machine that is thrown away: it takes longer than an election time-out."""
         if self._config.engine == "numba":
             warm()
+        batch = np.zeros(8, COMMAND)
+        batch["seq"] = np.arange(1, 9)
+        batch["kind"], batch["order_id"], batch["qty"] = Kind.NEW, np.arange(1, 9), 100
+        self.create().apply(np.frombuffer(batch.tobytes(), COMMAND), 1)

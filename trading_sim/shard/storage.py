@@ -54,7 +54,7 @@ class Storage:
         notes = [f"Snapshot {name} is damaged and was passed over." for name in damaged]
         base = snapshot.index if snapshot else 0
         files.makedirs(f"{directory}/journal")
-        recovered = recover(files, f"{directory}/journal")
+        recovered = recover(files, f"{directory}/journal", base)
         entries, until = recovered.entries, 0
         if recovered.damage is not None:
             until = recovered.damage.until
