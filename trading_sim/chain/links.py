@@ -46,7 +46,7 @@ class ShardReplyLike(Protocol):
 
 class Shards:
     """The shards behind this centre's links. `connect(shard, client_id)` makes a client with `async submit(commands,
-    request)` and `async close()`; `lost` and `refused` are the exception types by which it says so."""
+    request)` and `async close()`; `lost` and `refused` are the exception types by which it says so; a `lost` whose `outcome_unknown` is false executed nothing."""
 
     def __init__(self, connect, lost: type[Exception], refused: type[Exception], links: LinkState, rng):
         self.connect, self.lost, self.refused, self.links, self.rng = connect, lost, refused, links, rng
@@ -76,6 +76,8 @@ class Shards:
             except self.refused as error:
                 raise ShardRefused(f"shard {shard}: {error}") from error
             except self.lost as error:
+                if not getattr(error, "outcome_unknown", True):
+                    raise ShardRefused(f"shard {shard}: {error}") from error
                 raise ShardLost(f"shard {shard}: {error}") from error
             if self.rng.random() >= self.links.drop:
                 return reply

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import uvloop
 
-from trading_sim.chain.links import LinkState, Shards
+from trading_sim.chain.links import SHARD_TIMEOUT_S, LinkState, Shards
 from trading_sim.cluster.layout import HOST, Layout
 from trading_sim.cluster.replicas import ReplicaNodes
 from trading_sim.faults.catalogue import FaultError
@@ -20,6 +20,8 @@ from trading_sim.nodes.centre import Centre
 from trading_sim.nodes.journal import JournalError
 from trading_sim.nodes.server import serve
 from trading_sim.protocol.topology_file import TopologyError, load
+from trading_sim.shard.async_client import AsyncShardClient
+from trading_sim.shard.attempts import ShardRejected, ShardUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +40,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def shard_connector(layout: Layout, links: LinkState, rng) -> Shards:
     """Shards whose clients talk to the replicas of the layout, this machine's addresses."""
-    from trading_sim.chain.links import SHARD_TIMEOUT_S
-    from trading_sim.shard.client import AsyncShardClient, ShardRejected, ShardUnavailable
 
     def connect(shard: int, client_id: int) -> AsyncShardClient:
         addresses = [f"{HOST}:{layout.replica_ports(shard, centre)[0]}" for centre in layout.topology.centres]
-        return AsyncShardClient(addresses, client_id, timeout_s=SHARD_TIMEOUT_S)
+        return AsyncShardClient(addresses, client_id, timeout_s=SHARD_TIMEOUT_S, shard=shard)
 
     return Shards(connect, ShardUnavailable, ShardRejected, links, rng)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from trading_sim.cluster.children import Child
 from trading_sim.cluster.layout import HOST, Layout
-from trading_sim.market import shard_config
 
 # One thread for each process' numeric libraries: the work is many small arrays.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
@@ -23,13 +22,15 @@ def replica_name(shard: int, centre: str) -> str:
 
 def write_shard_configs(layout: Layout) -> None:
     """The same configuration file for all replicas of a shard. An existing one stays: the journals belong to it."""
-    for shard in layout.topology.shards:
+    missing = [shard for shard in layout.topology.shards if not layout.shard_config_file(shard).exists()]
+    if missing:  # a later start does without the compiler that the market's modules load
+        from trading_sim.market import shard_config
+    for shard in missing:
         path = layout.shard_config_file(shard)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            beside = path.with_suffix(".tmp")
-            beside.write_text(shard_config(shard).to_json(), encoding="utf-8")
-            beside.replace(path)
+        beside = path.with_suffix(".tmp")
+        beside.write_text(shard_config(shard).to_json(), encoding="utf-8")
+        beside.replace(path)
 
 
 def _child(layout: Layout, name: str, *argv: str) -> Child:
