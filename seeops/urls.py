@@ -9,6 +9,7 @@ urlpatterns = [
     path("people/", include("seeops.accounts.urls")),
     path("audit/", include("seeops.audit.urls")),
     path("estate/", include("seeops.inventory.urls")),
+    path("estate/", include("seeops.console.estate.urls")),
     path("topology/", include("seeops.topology.urls")),
     path("changes/", include("seeops.changes.urls")),
     path("releases/", include("seeops.releases.urls")),

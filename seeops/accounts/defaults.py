@@ -14,5 +14,5 @@ DEFAULT_GRANTS: dict[str, list[str]] = {
     "auditor": [*VIEW, "audit.view", "maturity.*", "people.view", "view.save"],
     "administrator": [*VIEW, "people.*", "audit.view", "inventory.*", "maturity.*", "experiment.*", "automation.*",
                       "view.save", "change.request", "alert.*", "node.*"],
-    "machine": ["alert.receive", "inventory.discover", "release.advance", "experiment.record", "maturity.collect"],
+    "machine": ["alert.receive", "watch.scrape", "inventory.discover", "release.advance", "experiment.record", "maturity.collect"],
 }  # fmt: skip

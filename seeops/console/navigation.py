@@ -30,11 +30,42 @@ class Place:
     items: list[Item] = field(default_factory=list)
 
 
+def _nodes_failing(person: Any) -> int:
+    """Nodes that are down, paused or unknown: somebody must look."""
+    from seeops.inventory import selectors
+
+    return selectors.nodes_failing()
+
+
+def _alerts(person: Any) -> int:
+    from seeops.alerts import selectors
+
+    return selectors.needing_somebody()
+
+
 PLACES: list[Place] = [
     Place("now", _("Now"), "◉", [Item(_("Overview"), "console:overview", "estate.view")]),
-    Place("estate", _("Estate"), "▦", []),
+    Place(
+        "estate",
+        _("Estate"),
+        "▦",
+        [
+            Item(_("Nodes"), "inventory:nodes", "estate.view", _nodes_failing),
+            Item(_("Services"), "inventory:services", "estate.view"),
+            Item(_("Business chains"), "topology:chains", "topology.view"),
+            Item(_("Topology"), "topology:map", "topology.view"),
+        ],
+    ),
     Place("change", _("Change"), "⇄", []),
-    Place("watch", _("Watch"), "◔", []),
+    Place(
+        "watch",
+        _("Watch"),
+        "◔",
+        [
+            Item(_("Dashboards"), "monitoring:list", "watch.view"),
+            Item(_("Alerts"), "alerts:list", "alert.view", _alerts),
+        ],
+    ),
     Place("drill", _("Drill"), "⚡", []),
     Place(
         "prove",

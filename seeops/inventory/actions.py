@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -129,7 +130,10 @@ def action_execute(action: NodeAction) -> NodeAction:
 
     No answer leaves the action as unknown; the reconciler asks again. A refusal ends it.
     """
-    NodeAction.objects.filter(pk=action.pk).update(tried_at=now())
+    open_still = Q(state__in=[ActionState.REQUESTED, ActionState.UNKNOWN])
+    if not NodeAction.objects.filter(open_still, pk=action.pk).update(tried_at=now()):
+        action.refresh_from_db()  # cancelled, or finished by somebody else meanwhile
+        return action
     try:
         result = _ask(action)
     except Unavailable as error:
@@ -205,6 +209,23 @@ def node_act(*, actor: Any, node: Node, verb: str, reason: str, key: str = "", *
             code="unreached",
         )
     return action
+
+
+@transaction.atomic
+def actions_cancel(*, actor: Any, batch: uuid.UUID | str, reason: str) -> int:
+    """Stop a batch: what no node was asked for yet is not asked for any more. Returns how many actions that spared."""
+    waiting = list(
+        NodeAction.objects.select_for_update(of=("self",))
+        .filter(batch=batch, state=ActionState.REQUESTED, tried_at__isnull=True)
+        .select_related("node")
+    )
+    for action in waiting:
+        rights.require(actor, RIGHTS[Verb(action.verb)], action.node)
+        action.state, action.finished_at = ActionState.CANCELLED, now()
+        audit.record(actor=actor, action=f"node.{action.verb}.cancelled", obj=action.node, reason=reason)
+    NodeAction.objects.bulk_update(waiting, ["state", "finished_at"])
+    announce("nodes", f"actions-{batch}")
+    return len(waiting)
 
 
 def actions_run(batch: uuid.UUID | str) -> None:

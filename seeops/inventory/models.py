@@ -230,6 +230,7 @@ class ActionState(models.TextChoices):
     DONE = "done", _("done")
     FAILED = "failed", _("refused")
     UNKNOWN = "unknown", _("unknown")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 class NodeAction(models.Model):

@@ -203,3 +203,18 @@ def needed() -> dict[tuple[str, str], int]:
         (service, centre): count
         for service, centre, count in Redundancy.objects.values_list("service__name", "centre__code", "needed")
     }
+
+
+def versions_in_use(service: Service) -> list[tuple[str, int]]:
+    """(version, nodes that run it), most used first; nodes whose version was never seen are left out."""
+    rows = nodes_of(service).order_by().exclude(version="").values("version").annotate(n=Count("pk"))
+    return sorted(((row["version"], row["n"]) for row in rows), key=lambda pair: (-pair[1], pair[0]))
+
+
+def actions_of_service(service: Service) -> QuerySet[NodeAction]:
+    return NodeAction.objects.filter(node__service=service).select_related("actor", "node")
+
+
+def nodes_failing() -> int:
+    """How many nodes are down, paused or unknown."""
+    return active_nodes().filter(state_now__in=[NodeState.DOWN, NodeState.PAUSED, NodeState.UNKNOWN]).count()

@@ -11,13 +11,23 @@ from django.utils.translation import gettext as _
 from seeops.accounts import rights
 from seeops.core.enqueue import poke
 from seeops.core.errors import InvalidInput
-from seeops.inventory.actions import action_execute, actions_open, actions_request, actions_run, node_act
+from seeops.inventory.actions import (
+    MOST_AT_ONCE,
+    action_execute,
+    actions_cancel,
+    actions_open,
+    actions_request,
+    actions_run,
+    node_act,
+)
 from seeops.inventory.importer import inventory_import, versions_import
 from seeops.inventory.models import Node, NodeAction, SavedView, Service, Verb
 from seeops.inventory.observer import nodes_observe
 
 __all__ = [
+    "MOST_AT_ONCE",
     "action_execute",
+    "actions_cancel",
     "actions_open",
     "actions_request",
     "actions_run",

@@ -216,6 +216,7 @@ class Migration(migrations.Migration):
                             ("done", "done"),
                             ("failed", "refused"),
                             ("unknown", "unknown"),
+                            ("cancelled", "cancelled"),
                         ],
                         default="requested",
                         max_length=10,

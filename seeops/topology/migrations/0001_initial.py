@@ -5,58 +5,106 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inventory', '0001_initial'),
+        ("inventory", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BusinessChain',
+            name="BusinessChain",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=60, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('orders', 'orders'), ('requests', 'requests')], max_length=10)),
-                ('criticality', models.PositiveSmallIntegerField(help_text='1 is the highest')),
-                ('critical', models.BooleanField()),
-                ('peak_rate_per_s', models.FloatField(help_text='requests per second over all centres at the peak of the day')),
-                ('domain', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='chains', to='inventory.domain')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=60, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("kind", models.CharField(choices=[("orders", "orders"), ("requests", "requests")], max_length=10)),
+                ("criticality", models.PositiveSmallIntegerField(help_text="1 is the highest")),
+                ("critical", models.BooleanField()),
+                (
+                    "peak_rate_per_s",
+                    models.FloatField(help_text="requests per second over all centres at the peak of the day"),
+                ),
+                (
+                    "domain",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="chains", to="inventory.domain"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['criticality', 'code'],
+                "ordering": ["criticality", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Dependency',
+            name="Dependency",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mode', models.CharField(choices=[('hard', 'hard: fails with it'), ('soft', 'soft: degrades with it'), ('async', 'asynchronous: falls behind with it')], max_length=8)),
-                ('from_chain', models.BooleanField(help_text="derived from a chain's hops and true for that chain only")),
-                ('callee', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='needed_by', to='inventory.service')),
-                ('caller', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='needs', to='inventory.service')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("hard", "hard: fails with it"),
+                            ("soft", "soft: degrades with it"),
+                            ("async", "asynchronous: falls behind with it"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "from_chain",
+                    models.BooleanField(help_text="derived from a chain's hops and true for that chain only"),
+                ),
+                (
+                    "callee",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="needed_by", to="inventory.service"
+                    ),
+                ),
+                (
+                    "caller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="needs", to="inventory.service"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'dependencies',
-                'ordering': ['caller', 'callee'],
-                'constraints': [models.UniqueConstraint(fields=('caller', 'callee', 'from_chain'), name='dependency_once')],
+                "verbose_name_plural": "dependencies",
+                "ordering": ["caller", "callee"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("caller", "callee", "from_chain"), name="dependency_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Hop',
+            name="Hop",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=60)),
-                ('mode', models.CharField(choices=[('sync', 'synchronous'), ('async', 'asynchronous'), ('replication', 'replication')], max_length=12)),
-                ('chain', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hops', to='topology.businesschain')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='hops', to='inventory.service')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=60)),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("sync", "synchronous"), ("async", "asynchronous"), ("replication", "replication")],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "chain",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="hops", to="topology.businesschain"
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="hops", to="inventory.service"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['chain', 'position'],
-                'constraints': [models.UniqueConstraint(fields=('chain', 'position'), name='hop_position_once')],
+                "ordering": ["chain", "position"],
+                "constraints": [models.UniqueConstraint(fields=("chain", "position"), name="hop_position_once")],
             },
         ),
     ]
