@@ -11,6 +11,7 @@ SUBJECTS = {
     "down": ("trading_sim.cluster.down", "stop a cluster"),
     "status": ("trading_sim.cluster.status", "what runs, and the state of the nodes"),
     "packages": ("trading_sim.nodes.packages", "build the repository of release packages"),
+    "verify": ("trading_sim.cluster.verify", "check that a run lost nothing, executed nothing twice, conserved all"),
     "replay": ("trading_sim.matching.replay", "run recorded commands through the matching core"),
 }
 """Command → (module with `add_parser(subparsers)`, what it does). The parser sets `run`, a function of the arguments
