@@ -7,8 +7,8 @@ VIEW = ["estate.view", "topology.view", "change.view", "release.view", "automati
 
 DEFAULT_GRANTS: dict[str, list[str]] = {
     "operator": [*VIEW, "change.request", "release.*", "automation.run", "node.drain", "node.restart", "node.diagnose",
-                 "node.configure", "view.save", "alert.acknowledge"],
-    "approver": [*VIEW, "change.approve", "view.save", "release.abort"],
+                 "node.configure", "view.save", "alert.acknowledge", "experiment.stop"],
+    "approver": [*VIEW, "change.approve", "view.save", "release.abort", "experiment.stop"],
     "on_call": [*VIEW, "alert.*", "node.drain", "node.restart", "node.diagnose", "release.hold", "release.abort",
                 "experiment.run", "experiment.stop", "view.save"],
     "auditor": [*VIEW, "audit.view", "maturity.*", "people.view", "view.save"],

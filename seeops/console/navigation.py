@@ -66,7 +66,15 @@ PLACES: list[Place] = [
             Item(_("Alerts"), "alerts:list", "alert.view", _alerts),
         ],
     ),
-    Place("drill", _("Drill"), "⚡", []),
+    Place(
+        "drill",
+        _("Drill"),
+        "⚡",
+        [
+            Item(_("Experiments"), "resilience:list", "experiment.view"),
+            Item(_("Runs"), "resilience:runs", "experiment.view"),
+        ],
+    ),
     Place(
         "prove",
         _("Prove"),

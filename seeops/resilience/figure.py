@@ -1,0 +1,54 @@
+"""The chart of a run: what customers saw each second, and when the fault was in. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+BAD, QUIET = "#c0392b", "#4f7fc4"
+
+
+def clients_view(samples: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A Plotly figure {data, layout}: success in per cent with gaps where nothing was measured, failed requests as bars."""
+    times = [_time(sample["at"]) for sample in samples]
+    return {
+        "data": [
+            {
+                "type": "scatter", "mode": "lines", "name": _("served well, %"), "x": times, "connectgaps": False,
+                "y": [None if s["success"] is None else round(s["success"] * 100, 3) for s in samples],
+                "line": {"width": 2, "color": QUIET},
+            },
+            {
+                "type": "bar", "name": _("failed requests a second"), "x": times, "yaxis": "y2", "opacity": 0.6,
+                "y": [None if s["gap"] else s["bad"] for s in samples], "marker": {"color": BAD},
+            },
+        ],
+        "layout": {
+            "yaxis": {"ticksuffix": " %", "rangemode": "tozero"},
+            "yaxis2": {"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False},
+            "shapes": _window(events, samples[-1]["at"]),
+        },
+    }  # fmt: skip
+
+
+def _window(events: Sequence[dict[str, Any]], last_at: float) -> list[dict[str, Any]]:
+    """The time from the first fault to its removal as a shaded band."""
+    start = next((event["at"] for event in events if event["kind"] == "action-started"), None)
+    if start is None:
+        return []
+    end = next((event["at"] for event in events if event["kind"] in ("cleared", "clear-failed")), last_at)
+    return [
+        {
+            "type": "rect", "xref": "x", "yref": "paper", "x0": _time(start), "x1": _time(end), "y0": 0, "y1": 1,
+            "fillcolor": "#d9a441", "opacity": 0.18, "line": {"width": 0},
+        }
+    ]  # fmt: skip
+
+
+def _time(unix_s: float) -> str:
+    return dt.datetime.fromtimestamp(unix_s, SHANGHAI).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
