@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from seeops.core.clock import now
 from seeops.core.leases import Leased
 from seeops.releases import states
 
 
+UNATTENDED_AFTER = dt.timedelta(seconds=10)
+
+
 class ReleaseState(models.TextChoices):
-    DRAFT = states.DRAFT, _("draft")
     READY = states.READY, _("ready")
     RUNNING = states.RUNNING, _("running")
     HOLDING = states.HOLDING, _("holding")
@@ -70,7 +75,7 @@ class Release(Leased):
     soak_s = models.PositiveIntegerField(default=60)
     plan = models.JSONField(default=dict)
     plan_digest = models.CharField(max_length=64)
-    state = models.CharField(max_length=14, choices=ReleaseState.choices, default=ReleaseState.DRAFT)
+    state = models.CharField(max_length=14, choices=ReleaseState.choices, default=ReleaseState.READY)
     state_reason = models.CharField(max_length=400, blank=True, default="")
     ending = models.CharField(
         max_length=14, blank=True, default="", help_text=_("the state that a running roll-back leads to")
@@ -83,7 +88,7 @@ class Release(Leased):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    next_at = models.DateTimeField(null=True, blank=True, help_text=_("when the reconciler looks at it next"))
+    looked_at = models.DateTimeField(null=True, blank=True, help_text=_("when a worker last looked after it"))
 
     class Meta:
         verbose_name = _("release")
@@ -105,6 +110,12 @@ class Release(Leased):
     @property
     def active(self) -> bool:
         return self.state in states.ACTIVE
+
+    @property
+    def unattended(self) -> bool:
+        """Running, but no worker has looked after it lately: what is shown may be out of date."""
+        moving = self.state in (states.RUNNING, states.ROLLING_BACK)
+        return moving and (self.looked_at is None or now() - self.looked_at > UNATTENDED_AFTER)
 
 
 class Batch(models.Model):

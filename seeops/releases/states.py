@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-DRAFT, READY, RUNNING, HOLDING, ROLLING_BACK = "draft", "ready", "running", "holding", "rolling_back"
+READY, RUNNING, HOLDING, ROLLING_BACK = "ready", "running", "holding", "rolling_back"
 DONE, ROLLED_BACK, ABORTED, FAILED = "done", "rolled_back", "aborted", "failed"
 
 ACTIVE = (RUNNING, HOLDING, ROLLING_BACK)
 FINAL = (DONE, ROLLED_BACK, ABORTED)
 
 FOLLOWS: dict[str, frozenset[str]] = {
-    DRAFT: frozenset({READY, RUNNING, ABORTED}),
-    READY: frozenset({DRAFT, RUNNING, ABORTED}),
+    READY: frozenset({RUNNING, ABORTED}),
     RUNNING: frozenset({HOLDING, ROLLING_BACK, DONE}),
     HOLDING: frozenset({RUNNING, ROLLING_BACK}),
     ROLLING_BACK: frozenset({ROLLED_BACK, ABORTED, FAILED}),
@@ -22,7 +21,7 @@ FOLLOWS: dict[str, frozenset[str]] = {
 }
 
 MARK = {
-    DRAFT: "absent", READY: "absent", RUNNING: "progress", HOLDING: "attention", ROLLING_BACK: "bad",
+    READY: "absent", RUNNING: "progress", HOLDING: "attention", ROLLING_BACK: "bad",
     DONE: "good", ROLLED_BACK: "bad", ABORTED: "absent", FAILED: "bad",
 }  # fmt: skip
 

@@ -30,6 +30,7 @@ BATCH = 50
 OLDEST_S = 0.25
 LARGEST_DATA = 16_000
 _PR_SET_PDEATHSIG = 1
+_CHECKS = frozenset({"validate_argument_spec", "ansible.builtin.validate_argument_spec"})
 _HIDDEN = frozenset({"invocation", "ansible_facts", "exception", "_ansible_no_log", "diff"})
 
 
@@ -91,7 +92,9 @@ class CallbackModule(CallbackBase):
             self._flush()
 
     def v2_runner_on_ok(self, result) -> None:
-        self._note("ok", result)
+        # That options are valid is worth a line only when they are not.
+        if result._task.action not in _CHECKS:
+            self._note("ok", result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False) -> None:
         self._note("ignored" if ignore_errors else "failed", result)

@@ -66,29 +66,37 @@ class Step:
             result["diff"] = {"before": f"{before.get('version')}\n", "after": f"{wanted}\n"}
         if self.check:
             return result | {"state": before.get("state"), "msg": f"would bring {before.get('version')} to {wanted}"}
-        if there and not self.options["fence"]:
+        # A node that somebody has drained stays drained; one that a killed run had drained is put back.
+        left_drained = before.get("state") != "up" and self._drained_by_us()
+        if there and not left_drained and not self.options["fence"]:
             return result | {"state": before["state"], "steps": [], "msg": f"runs {wanted} already"}
-        self._act(
-            "stage", "release/stage", version=wanted, package=self.options["package"], digest=self.options["digest"]
-        )
+        self._stage(wanted)
         if not there:
-            self._change(wanted, before)
+            self._change(wanted, drain=self.options["drain"] and (before.get("state") == "up" or left_drained))
+        elif left_drained:
+            self._undrain()
         return self._verified(result, wanted)
 
-    def _change(self, wanted: str, before: dict) -> None:
-        # A node that somebody has drained stays drained; one that a killed run had drained is put back.
-        ours = self.options["drain"] and (before.get("state") == "up" or self._drained_by_us())
-        if ours:
+    def _stage(self, wanted: str) -> None:
+        package, digest = self.options["package"], self.options["digest"]
+        self._act("stage", "release/stage", version=wanted, package=package, digest=digest)
+
+    def _change(self, wanted: str, *, drain: bool) -> None:
+        if drain:
             self._act("drain", "drain", reason=self.options["reason"])
             self._wait("drained", ("drained", "down"))
         self._act("switch", "release/switch", version=wanted)
         self._wait("healthy", SERVING)
-        if ours:
-            self._act("undrain", "undrain", reason=self.options["reason"])
-            self._wait("serving", ("up",))
+        if drain:
+            self._undrain()
+
+    def _undrain(self) -> None:
+        self._act("undrain", "undrain", reason=self.options["reason"])
+        self._wait("serving", ("up",))
 
     def _drained_by_us(self) -> bool:
-        return f"{self.options['key']}/drain" in self.agent.get("actions").get("actions", {})
+        actions = self.agent.get("actions").get("actions", {})
+        return f"{self.options['key']}/drain" in actions and f"{self.options['key']}/undrain" not in actions
 
     def _act(self, step: str, path: str, **body: object) -> None:
         began = time.monotonic()

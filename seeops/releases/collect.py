@@ -1,0 +1,137 @@
+"""Reads what a verdict needs from Prometheus: counters at both ends of the window, memory in between, who serves at the end."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seeops.monitoring import prometheus
+from seeops.releases.samples import BOUNDS_S, NodeSample
+
+MEMORY_STEP_S = 5.0
+# Prometheus repeats a process' last value until the next scrape: the first seconds may still show the one before.
+MEMORY_SETTLES_S = 10.0
+_EDGES = [*BOUNDS_S, math.inf]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A node to measure, and the version whose requests count."""
+
+    name: str
+    centre: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    samples: dict[str, NodeSample]
+    queries: list[str]
+
+
+def measure(
+    service: str,
+    nodes: list[Wanted],
+    start: dt.datetime,
+    end: dt.datetime,
+    *,
+    between: Callable[[], None] = lambda: None,
+) -> Measured:
+    """One sample per node over [start, end]. `between` is called before each query. Raises Unavailable.
+
+    A counter that is missing at the start belongs to a process that began later: it counts from zero. One that is lower at
+    the end was reset: its end value counts.
+    """
+    reader = _Reader(service, start, end, between)
+    buckets = reader.grown("trading_request_duration_seconds_bucket", "node, version, le")
+    seconds = reader.grown("trading_request_duration_seconds_sum", "node, version")
+    requests = reader.grown("trading_requests_total", "node, version")
+    errors = reader.grown("trading_request_errors_total", "node, version")
+    memory = reader.memory()
+    serving = reader.serving()
+    samples = {}
+    for node in nodes:
+        key = (node.name, node.version)
+        samples[node.name] = NodeSample(
+            node=node.name,
+            centre=node.centre,
+            requests=requests.get(key, 0.0),
+            errors=errors.get(key, 0.0),
+            seconds=seconds.get(key, 0.0),
+            buckets=_histogram(buckets, key),
+            memory=memory.get(node.name, ()),
+            serving=serving.get(node.name),
+            measured=key in requests and node.name in memory,
+        )
+    return Measured(samples, reader.asked)
+
+
+def _histogram(buckets: Mapping[tuple[str, ...], float], key: tuple[str, str]) -> tuple[float, ...]:
+    """Requests per bucket from the cumulative ones; empty when one is missing."""
+    cumulative = [buckets.get((*key, _le(edge))) for edge in _EDGES]
+    if any(value is None for value in cumulative):
+        return ()
+    steps, before = [], 0.0
+    for value in cumulative:
+        steps.append(max(0.0, (value or 0.0) - before))
+        before = max(before, value or 0.0)
+    return tuple(steps)
+
+
+def _le(edge: float) -> str:
+    return "+Inf" if math.isinf(edge) else repr(float(edge))
+
+
+class _Reader:
+    def __init__(self, service: str, start: dt.datetime, end: dt.datetime, between: Callable[[], None]) -> None:
+        self.selector = prometheus.matching(service=service)
+        self.start, self.end, self.between = start, end, between
+        self.asked: list[str] = []
+
+    def _query(self, promql: str, at: dt.datetime) -> list[prometheus.Sample]:
+        self.between()
+        self.asked.append(f"{promql} @ {at.isoformat(timespec='seconds')}")
+        return prometheus.query(promql, at)
+
+    def grown(self, metric: str, by: str) -> dict[tuple[str, ...], float]:
+        """How much each counter grew, by the values of its labels."""
+        labels = by.split(", ")
+        promql = f"sum by ({by}) ({metric}{self.selector})"
+        first = {_key(sample.labels, labels): sample.value for sample in self._query(promql, self.start)}
+        grown = {}
+        for sample in self._query(promql, self.end):
+            key = _key(sample.labels, labels)
+            before = first.get(key, 0.0)
+            grown[key] = sample.value - before if sample.value >= before else sample.value
+        return grown
+
+    def memory(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        promql = f"max by (node) (trading_memory_bytes{self.selector})"
+        self.between()
+        self.asked.append(f"{promql} @ {self.start.isoformat()} .. {self.end.isoformat()} step {MEMORY_STEP_S:g}s")
+        found: dict[str, Any] = {}
+        first = self.start.timestamp() + MEMORY_SETTLES_S
+        for series in prometheus.query_range(promql, self.start, self.end, MEMORY_STEP_S):
+            points = zip(series.times, series.values, strict=True)
+            inside = [(at, value) for at, value in points if value is not None and at >= first]
+            found[series.labels["node"]] = tuple(inside)
+        return found
+
+    def serving(self) -> dict[str, bool]:
+        """True when the node says so, False when it says no or cannot be scraped; absent when nothing is known."""
+        known = {
+            sample.labels["node"]: sample.value == 1
+            for sample in self._query(f"max by (node) (up{self.selector})", self.end)
+        }
+        said = {
+            sample.labels["node"]: sample.value == 1
+            for sample in self._query(f"max by (node) (trading_up{self.selector})", self.end)
+        }
+        return {name: up and said.get(name, False) for name, up in known.items()}
+
+
+def _key(labels: Mapping[str, str], names: list[str]) -> tuple[str, ...]:
+    return tuple(_le(float(labels["le"])) if name == "le" else labels.get(name, "") for name in names)

@@ -1,0 +1,192 @@
+"""One step of a running release: begin a batch, follow its run, let it soak, judge it, go on.
+
+Each function does one step and says whether the next can follow at once (True) or must wait (False). Everything it needs is
+in the database, so any worker can take any step.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.utils.translation import gettext as _
+
+from seeops.automation import services as automation
+from seeops.automation.models import RunState
+from seeops.changes import services as changes
+from seeops.core.clock import now
+from seeops.inventory import services as inventory
+from seeops.releases import dispatch, journal, judging, states
+from seeops.releases.fencing import batch_to, fenced, release_to
+from seeops.releases.models import Batch, BatchNode, BatchRun, Outcome, Release
+
+MOST_ATTEMPTS = 6
+
+
+def advance(release: Release) -> bool:
+    batch = release.batches.exclude(state=states.PASSED).order_by("number").first()
+    if batch is None:
+        return finish(release)
+    if batch.state == states.PENDING:
+        return begin(release, batch)
+    if batch.state in (states.DEPLOYING, states.LOST, states.RECONCILING):
+        return follow(release, batch)
+    if batch.state == states.SOAKING:
+        return soak(release, batch)
+    if batch.state == states.JUDGING:
+        return judge(release, batch)
+    raise ValueError(f"{release.number}: batch {batch.number} is {batch.state} in a running release")
+
+
+def begin(release: Release, batch: Batch) -> bool:
+    """Start the batch's run."""
+    nodes = list(batch.nodes.select_related("node__centre"))
+    with fenced(release):
+        text = _("batch %(n)d begins: %(count)d nodes to %(version)s") % {
+            "n": batch.number, "count": len(nodes), "version": release.version.number,
+        }  # fmt: skip
+        batch_to(release, batch, states.DEPLOYING, text, action="batch", started_at=now())
+        dispatch.queue(release, batch, nodes, dispatch.DEPLOY)
+    return False
+
+
+def follow(release: Release, batch: Batch) -> bool:
+    """Follow the batch's run: take results over; find it lost; when it has ended, see whether all nodes are done."""
+    work = dispatch.latest(batch, dispatch.DEPLOY)
+    if work is None or work.settled:
+        return reconcile(release, batch)
+    work.run = automation.run_check(work.run)
+    dispatch.sync(release, work)
+    if work.run.live:
+        return False
+    lost = work.run.state == RunState.LOST
+    if lost and batch.state != states.LOST:
+        with fenced(release):
+            text = _("%(run)s was lost: %(problem)s") % {"run": work.run.number, "problem": work.run.problem}
+            batch_to(release, batch, states.LOST, text, action="lost")
+        return True
+    if lost or work.run.state == RunState.CANCELLED:
+        dispatch.settle(release, work)
+        return reconcile(release, batch)
+    return evaluate(release, batch, work)
+
+
+def evaluate(release: Release, batch: Batch, work: BatchRun) -> bool:
+    """After a run that ended by itself. A node that failed ends the release; one that is silent needs a person."""
+    failed = list(batch.nodes.filter(state=states.NODE_FAILED).select_related("node"))
+    if failed:
+        dispatch.settle(release, work)
+        text = _("%(count)d of %(all)d nodes of batch %(n)d failed, first %(name)s: %(message)s") % {
+            "count": len(failed), "all": batch.nodes.count(), "n": batch.number, "name": failed[0].node.name,
+            "message": failed[0].message,
+        }  # fmt: skip
+        return fail(release, batch, text)
+    left = _not_done(batch)
+    if left:
+        left = dispatch.read_back(release, batch, left, dispatch.DEPLOY)
+    dispatch.settle(release, work)
+    if not left:
+        return start_soak(release, batch)
+    text = _("%(count)d nodes of batch %(n)d did not report, first %(name)s: resume to try them again, or abort") % {
+        "count": len(left), "n": batch.number, "name": left[0].node.name,
+    }  # fmt: skip
+    return hold(release, batch, text, batch_state=states.DEPLOYING)
+
+
+def reconcile(release: Release, batch: Batch) -> bool:
+    """Read back what the nodes run, and go on with those that are not done: the same keys, a higher epoch."""
+    if batch.state != states.RECONCILING:
+        with fenced(release):
+            text = _("reading back what the nodes of batch %(n)d run") % {"n": batch.number}
+            batch_to(release, batch, states.RECONCILING, text, action="reconcile")
+        return True
+    left = dispatch.read_back(release, batch, _not_done(batch), dispatch.DEPLOY)
+    if not left:
+        return start_soak(release, batch)
+    if dispatch.attempts(batch, dispatch.DEPLOY) >= MOST_ATTEMPTS:
+        text = _("batch %(n)d needed %(count)d runs and is not done: resume or abort") % {
+            "n": batch.number, "count": MOST_ATTEMPTS,
+        }  # fmt: skip
+        return hold(release, batch, text, batch_state=states.DEPLOYING)
+    with fenced(release):
+        text = _("batch %(n)d goes on with the %(count)d nodes that are not done") % {
+            "n": batch.number, "count": len(left),
+        }  # fmt: skip
+        batch_to(release, batch, states.DEPLOYING, text, action="continue")
+        dispatch.queue(release, batch, left, dispatch.DEPLOY)
+    return False
+
+
+def _not_done(batch: Batch) -> list[BatchNode]:
+    return list(batch.nodes.exclude(state=states.NODE_DONE).select_related("node__centre"))
+
+
+def start_soak(release: Release, batch: Batch) -> bool:
+    moment = now()
+    with fenced(release):
+        text = _("batch %(n)d is deployed and soaks for %(s)d s") % {"n": batch.number, "s": release.soak_s}
+        batch_to(
+            release, batch, states.SOAKING, text, action="soak", deployed_at=moment, soak_from=moment,
+            soak_until=moment + dt.timedelta(seconds=release.soak_s), extensions=0,
+        )  # fmt: skip
+    return False
+
+
+def soak(release: Release, batch: Batch) -> bool:
+    if batch.soak_until is None or now() < batch.soak_until:
+        return False
+    with fenced(release):
+        batch_to(release, batch, states.JUDGING, _("batch %(n)d is judged") % {"n": batch.number}, action="judge")
+    return True
+
+
+def judge(release: Release, batch: Batch) -> bool:
+    """PASS goes on, FAIL rolls back, INCONCLUSIVE soaks longer and at last holds."""
+    judgement = judging.judge_batch(release, batch)
+    outcome, summary = judgement.verdict.outcome, judgement.verdict.summary
+    text = _("batch %(n)d: %(outcome)s, %(summary)s") % {"n": batch.number, "outcome": outcome, "summary": summary}
+    with fenced(release):
+        judging.keep(batch, judgement)
+        if outcome == Outcome.PASS:
+            batch_to(release, batch, states.PASSED, text, action="verdict", finished_at=now())
+            return True
+        if outcome == Outcome.INCONCLUSIVE and batch.extensions < release.plan["most_extensions"]:
+            longer = now() + dt.timedelta(seconds=release.soak_s)
+            batch_to(
+                release, batch, states.SOAKING, text, action="verdict", soak_until=longer,
+                extensions=batch.extensions + 1,
+            )  # fmt: skip
+            return False
+        if outcome == Outcome.INCONCLUSIVE:
+            batch_to(release, batch, states.HELD, text, action="verdict")
+            waits = _("inconclusive after %(s)d s: promote batch %(n)d or abort") % {
+                "s": release.soak_s * (1 + batch.extensions), "n": batch.number,
+            }  # fmt: skip
+            release_to(release, states.HOLDING, waits, action="hold", batch=batch)
+            return False
+    return fail(release, batch, text)
+
+
+def fail(release: Release, batch: Batch, text: str) -> bool:
+    """The batch is bad: roll back everything this release has touched."""
+    with fenced(release):
+        batch_to(release, batch, states.BATCH_FAILED, text, action="verdict", finished_at=now())
+        release_to(release, states.ROLLING_BACK, text, action="rollback", batch=batch, ending=states.ROLLED_BACK)
+    return True
+
+
+def hold(release: Release, batch: Batch, text: str, *, batch_state: str) -> bool:
+    with fenced(release):
+        if batch.state != batch_state:
+            batch_to(release, batch, batch_state, text, action="hold")
+        release_to(release, states.HOLDING, text, action="hold", batch=batch)
+    return False
+
+
+def finish(release: Release) -> bool:
+    names = list(release.nodes.values_list("node__name", flat=True))
+    with fenced(release):
+        text = _("all %(count)d nodes run %(version)s") % {"count": len(names), "version": release.version.number}
+        inventory.desired_version_set(service=release.service, node_names=names, number=release.version.number)
+        changes.ticket_execution_end(actor=journal.engine(), ticket=release.ticket, succeeded=True, outcome=text)
+        release_to(release, states.DONE, text, action="done", finished_at=now())
+    return False

@@ -1,0 +1,190 @@
+"""Makes the plan of a release: which nodes in which batches, from what to what, judged how. Refuses what cannot work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from django.utils.translation import gettext as _
+
+from seeops.core.errors import InvalidInput, RuleViolation
+from seeops.inventory import selectors as inventory
+from seeops.inventory.models import CentreRole, Node, Service, Version
+from seeops.releases import batches
+from seeops.releases.verdict import JudgeSettings
+from seeops.topology import selectors as topology
+
+# Standby first: what goes wrong there is felt by the fewest.
+RANK = {CentreRole.REMOTE: 0, CentreRole.SAME_CITY: 1, CentreRole.PRODUCTION: 2}
+SOAK_S = (5, 3600)
+MOST_EXTENSIONS = 3
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan that is not stored yet. `plan` is what is frozen and digested; `others` nodes that run the version already."""
+
+    service: Service
+    version: Version
+    plan: dict[str, Any]
+    digest: str
+    others: int
+
+    @property
+    def total(self) -> int:
+        return sum(len(batch["nodes"]) for batch in self.plan["batches"])
+
+
+def draft(
+    *,
+    service: Service,
+    version: str,
+    expression: str = "",
+    soak_s: int = 60,
+    drain: bool = True,
+    nodes: Sequence[str] | None = None,
+    judge: JudgeSettings | None = None,
+) -> Draft:
+    """The plan for now. `expression` empty: the usual batches as far as the service is big enough. `nodes` None: all of the
+    service that do not run the version yet. Raises InvalidInput."""
+    target = _version(service, version)
+    package_check(target)
+    if not SOAK_S[0] <= soak_s <= SOAK_S[1]:
+        raise InvalidInput(
+            _("The soak time must be between %(low)d and %(high)d seconds.") % {"low": SOAK_S[0], "high": SOAK_S[1]},
+            field="soak_s",
+        )
+    chosen, others = _nodes(service, target, nodes)
+    wanted = expression.strip() or batches.suggest(len(chosen))
+    centres = {node.centre_id: node.centre for node in chosen}
+    spare = {centre.code: topology.max_unavailable(service, centre) for centre in centres.values()}
+    members = [batches.Member(node.name, node.centre.code, RANK[CentreRole(node.centre.role)]) for node in chosen]
+    try:
+        cut = batches.plan(wanted, members, spare)
+    except batches.PlanError as error:
+        raise InvalidInput(str(error), field="expression") from error
+    by_name = {node.name: node for node in chosen}
+    plan = {
+        "service": service.name,
+        "version": target.number,
+        "package": target.file,
+        "package_digest": target.digest,
+        "expression": wanted,
+        "soak_s": soak_s,
+        "drain": drain,
+        "most_extensions": MOST_EXTENSIONS,
+        "judge": asdict(judge or JudgeSettings()),
+        "warnings": list(cut.warnings),
+        "batches": [
+            {
+                "number": batch.number,
+                "term": batch.term,
+                "concurrency": batch.concurrency,
+                "nodes": [
+                    {"name": name, "centre": by_name[name].centre.code, "from": by_name[name].version}
+                    for name in batch.nodes
+                ],
+            }
+            for batch in cut.batches
+        ],
+    }
+    return Draft(service, target, plan, plan_digest(plan), others)
+
+
+def plan_digest(plan: dict[str, Any]) -> str:
+    """SHA-256 of the plan's RFC 8785 canonical JSON, hex."""
+    return hashlib.sha256(rfc8785.dumps(plan)).hexdigest()
+
+
+def package_check(version: Version) -> None:
+    """Refuses a package that is not there or not what the inventory knows. Raises InvalidInput."""
+    path = Path(version.file)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InvalidInput(
+            _("The package of %(service)s %(version)s cannot be read (%(error)s): import the versions again.")
+            % {"service": version.service.name, "version": version.number, "error": error.strerror},
+            field="version",
+        ) from error
+    if found != version.digest:
+        raise InvalidInput(
+            _("The package of %(service)s %(version)s is not what was registered: its digest is %(found)s…, not %(known)s….")
+            % {
+                "service": version.service.name, "version": version.number, "found": found[:12],
+                "known": version.digest[:12],
+            },
+            field="version", code="digest_mismatch",
+        )  # fmt: skip
+
+
+def check_still_true(plan: dict[str, Any], version: Version) -> None:
+    """Refuses to start a plan that the estate has moved away from. Raises RuleViolation or InvalidInput."""
+    package_check(version)
+    planned = {node["name"]: node["from"] for batch in plan["batches"] for node in batch["nodes"]}
+    active = dict(inventory.active_nodes().filter(name__in=planned).values_list("name", "version"))
+    gone = sorted(set(planned) - set(active))
+    if gone:
+        raise RuleViolation(
+            _("%(names)s left the inventory since the plan was made: plan again.") % {"names": ", ".join(gone[:5])}
+        )
+    moved = sorted(name for name, before in planned.items() if active[name] != before)
+    if moved:
+        raise RuleViolation(
+            _("%(count)d nodes run another version than planned (%(names)s …): plan again.")
+            % {"count": len(moved), "names": ", ".join(moved[:3])}
+        )
+
+
+def _version(service: Service, number: str) -> Version:
+    try:
+        return inventory.version(service, number.strip())
+    except Version.DoesNotExist:
+        raise InvalidInput(
+            _("%(service)s has no version “%(version)s”.") % {"service": service.name, "version": number[:40]},
+            field="version",
+        ) from None
+
+
+def _nodes(service: Service, target: Version, names: Sequence[str] | None) -> tuple[list[Node], int]:
+    """The nodes to change, and how many run the version already."""
+    active = list(inventory.nodes_of(service).order_by("name"))
+    if names is not None:
+        active = _named(service, active, names)
+    chosen = [node for node in active if node.version != target.number]
+    if not active:
+        raise InvalidInput(_("%(service)s has no active node.") % {"service": service.name}, field="service")
+    if not chosen:
+        raise InvalidInput(
+            _("All %(count)d nodes of %(service)s run %(version)s already.")
+            % {"count": len(active), "service": service.name, "version": target.number},
+            field="version",
+        )
+    unknown = [node.name for node in chosen if not node.version]
+    if unknown:
+        raise InvalidInput(
+            _("It is not known what %(names)s and %(count)d nodes in all run: without that nothing can be rolled back.")
+            % {"names": ", ".join(unknown[:3]), "count": len(unknown)},
+            field="service",
+        )
+    return chosen, len(active) - len(chosen)
+
+
+def _named(service: Service, active: list[Node], names: Sequence[str]) -> list[Node]:
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise InvalidInput(_("Named twice: %(names)s.") % {"names": ", ".join(twice[:5])}, field="nodes")
+    known = {node.name: node for node in active}
+    missing = sorted(set(names) - set(known))
+    if missing:
+        raise InvalidInput(
+            _("Not an active node of %(service)s: %(names)s.")
+            % {"service": service.name, "names": ", ".join(missing[:5])},
+            field="nodes",
+        )
+    return [known[name] for name in names]

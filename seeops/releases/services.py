@@ -1,0 +1,311 @@
+"""What people do with releases: plan, start, hold, resume, promote, abort, retry.
+
+Every step is a conditional write that also takes the lease away from the worker: its next write fails and it stops.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from seeops.accounts import rights
+from seeops.automation import services as automation
+from seeops.changes import services as changes
+from seeops.changes.models import ChangeTicket
+from seeops.core.clock import now
+from seeops.core.enqueue import poke
+from seeops.core.errors import Conflict, InvalidInput, RuleViolation
+from seeops.core.numbering import next_number
+from seeops.inventory.models import Node, Service
+from seeops.releases import journal, planning, states
+from seeops.releases.models import Batch, BatchNode, BatchRun, Release
+
+
+@transaction.atomic
+def release_plan(
+    *,
+    actor: Any,
+    ticket: ChangeTicket,
+    service: Service,
+    version: str,
+    expression: str = "",
+    soak_s: int = 60,
+    drain: bool = True,
+    nodes: Sequence[str] | None = None,
+    retry_of: Release | None = None,
+) -> Release:
+    """Freeze a plan and bind it to the ticket. A plan of the same ticket that was not started is replaced; what was approved
+    before is void. Raises Forbidden, InvalidInput, RuleViolation."""
+    rights.require(actor, "release.plan")
+    if not ticket.services.filter(pk=service.pk).exists():
+        raise InvalidInput(
+            _("%(ticket)s does not name %(service)s: add it to the ticket first.")
+            % {"ticket": ticket.number, "service": service.name},
+            field="service",
+        )
+    made = planning.draft(
+        service=service, version=version, expression=expression, soak_s=soak_s, drain=drain, nodes=nodes
+    )
+    _replace(actor, ticket)
+    release = Release.objects.create(
+        **next_number(Release, "REL"), ticket=ticket, service=service, version=made.version,
+        expression=made.plan["expression"], soak_s=soak_s, plan=made.plan, plan_digest=made.digest, created_by=actor,
+        retry_of=retry_of, state_reason=_("planned, not started"),
+    )  # fmt: skip
+    _create_batches(release)
+    changes.ticket_plan_set(actor=actor, ticket=ticket, plan=_for_approver(release, made), plan_digest=made.digest)
+    text = _("%(count)d nodes of %(service)s to %(version)s in %(n)d batches") % {
+        "count": made.total, "service": service.name, "version": made.version.number, "n": len(made.plan["batches"]),
+    }  # fmt: skip
+    journal.step(
+        release, text, actor=actor, action="plan", before="", after=states.READY, details={"plan_digest": made.digest}
+    )
+    return release
+
+
+def _replace(actor: Any, ticket: ChangeTicket) -> None:
+    for old in Release.objects.select_for_update().filter(ticket=ticket, state=states.READY):
+        Release.objects.filter(pk=old.pk).update(
+            state=states.ABORTED, state_reason=_("replaced by a newer plan"), finished_at=now()
+        )
+        journal.step(
+            old, _("replaced by a newer plan"), actor=actor, action="replace", before=states.READY, after=states.ABORTED
+        )
+
+
+def _create_batches(release: Release) -> None:
+    planned = release.plan["batches"]
+    created = Batch.objects.bulk_create(
+        Batch(release=release, number=item["number"], term=item["term"], concurrency=item["concurrency"])
+        for item in planned
+    )
+    names = [node["name"] for item in planned for node in item["nodes"]]
+    pks = dict(Node.objects.filter(name__in=names).values_list("name", "pk"))
+    BatchNode.objects.bulk_create(
+        [
+            BatchNode(
+                batch=batch, release=release, node_id=pks[node["name"]], position=position, from_version=node["from"]
+            )
+            for batch, item in zip(created, planned, strict=True)
+            for position, node in enumerate(item["nodes"])
+        ],
+        batch_size=1000,
+    )
+
+
+def _for_approver(release: Release, made: planning.Draft) -> dict[str, Any]:
+    """What the ticket shows of the plan."""
+    return {
+        "kind": "release",
+        "number": release.number,
+        "service": made.plan["service"],
+        "version": made.plan["version"],
+        "package_digest": made.plan["package_digest"],
+        "expression": made.plan["expression"],
+        "soak_s": made.plan["soak_s"],
+        "drain": made.plan["drain"],
+        "warnings": made.plan["warnings"],
+        "batches": [
+            {
+                "number": item["number"],
+                "term": item["term"],
+                "count": len(item["nodes"]),
+                "at_once": item["concurrency"],
+            }
+            for item in made.plan["batches"]
+        ],
+    }
+
+
+@transaction.atomic
+def release_start(*, actor: Any, release: Release) -> Release:
+    """Begin an approved release. Raises RuleViolation without approval, outside of the window or when the estate has moved
+    away from the plan; Conflict when another release of the service runs."""
+    rights.require(actor, "release.start", release)
+    release = _locked(release)
+    if release.state != states.READY:
+        raise RuleViolation(_("%(release)s is %(state)s: it cannot be started.") % _named(release))
+    planning.check_still_true(release.plan, release.version)
+    try:
+        with transaction.atomic():
+            changed = _write(release, states.RUNNING, _("running"), started_at=now(), started_by=actor)
+    except IntegrityError as error:
+        other = Release.objects.filter(service=release.service, state__in=states.ACTIVE).first()
+        raise Conflict(
+            _("Another release of %(service)s is under way (%(other)s): wait until it has ended.")
+            % {"service": release.service.name, "other": other.number if other else "?"}
+        ) from error
+    changes.ticket_execution_begin(actor=actor, ticket=release.ticket, plan_digest=release.plan_digest)
+    journal.step(
+        changed, _("started"), actor=actor, action="start", before=states.READY, after=states.RUNNING,
+        details={"plan_digest": release.plan_digest, "ticket": release.ticket.number},
+    )  # fmt: skip
+    _poke(release)
+    return changed
+
+
+@transaction.atomic
+def release_hold(*, actor: Any, release: Release, reason: str) -> Release:
+    """Stop after what is under way: no further node is begun, no further batch, no verdict."""
+    rights.require(actor, "release.hold", release)
+    release = _locked(release)
+    _require(release, states.RUNNING)
+    changed = _write(release, states.HOLDING, _("held by %(person)s: %(why)s") % {"person": actor, "why": reason})
+    _stop_runs(release)
+    return _stepped(changed, actor, "hold", states.RUNNING, reason)
+
+
+@transaction.atomic
+def release_resume(*, actor: Any, release: Release, reason: str = "") -> Release:
+    """Go on where it was held. After an inconclusive verdict that means: soak and judge once more."""
+    rights.require(actor, "release.resume", release)
+    release = _locked(release)
+    _require(release, states.HOLDING)
+    batch = _current(release)
+    if batch is not None and batch.state == states.HELD:
+        Batch.objects.filter(pk=batch.pk).update(
+            state=states.SOAKING, state_at=now(), soak_from=now(), soak_until=_soak_until(release), extensions=0
+        )
+    changed = _write(release, states.RUNNING, _("resumed by %(person)s") % {"person": actor})
+    _poke(release)
+    return _stepped(changed, actor, "resume", states.HOLDING, reason)
+
+
+@transaction.atomic
+def release_promote(*, actor: Any, release: Release, reason: str) -> Release:
+    """Let the one batch that waits after an inconclusive verdict pass, on this person's word. Exactly one step."""
+    rights.require(actor, "release.promote", release)
+    _need_reason(reason)
+    release = _locked(release)
+    _require(release, states.HOLDING)
+    batch = _current(release)
+    if batch is None or batch.state != states.HELD:
+        raise RuleViolation(
+            _("%(release)s does not wait for a promotion: its batch has no inconclusive verdict.")
+            % {"release": release.number}
+        )
+    Batch.objects.filter(pk=batch.pk).update(state=states.PASSED, state_at=now(), finished_at=now(), promoted_by=actor)
+    text = _("batch %(n)d promoted by %(person)s: %(why)s") % {"n": batch.number, "person": actor, "why": reason}
+    changed = _write(release, states.RUNNING, text)
+    _poke(release)
+    return _stepped(changed, actor, "promote", states.HOLDING, reason, batch=batch)
+
+
+@transaction.atomic
+def release_abort(*, actor: Any, release: Release, reason: str) -> Release:
+    """End the release: what is under way stops, touched nodes go back to what they ran. Final; a retry is a new release."""
+    rights.require(actor, "release.abort", release)
+    _need_reason(reason)
+    release = _locked(release)
+    if release.state == states.READY:
+        changed = _write(release, states.ABORTED, _("given up: %(why)s") % {"why": reason}, finished_at=now())
+        return _stepped(changed, actor, "abort", states.READY, reason)
+    _require(release, states.RUNNING, states.HOLDING)
+    before = release.state
+    text = _("aborted by %(person)s: %(why)s") % {"person": actor, "why": reason}
+    changed = _write(release, states.ROLLING_BACK, text, ending=states.ABORTED)
+    _stop_runs(release)
+    _poke(release)
+    return _stepped(changed, actor, "abort", before, reason)
+
+
+@transaction.atomic
+def release_rollback_again(*, actor: Any, release: Release, reason: str) -> Release:
+    """Try once more to bring back the nodes that a roll-back left behind."""
+    rights.require(actor, "release.abort", release)
+    release = _locked(release)
+    _require(release, states.FAILED)
+    BatchNode.objects.filter(release=release, state=states.NODE_ROLLBACK_FAILED).update(
+        state=states.NODE_ROLLING_BACK, changed_at=now()
+    )
+    try:
+        with transaction.atomic():
+            changed = _write(release, states.ROLLING_BACK, _("roll-back is tried again"), finished_at=None)
+    except IntegrityError as error:
+        raise Conflict(
+            _("Another release of %(service)s is under way: wait until it has ended.")
+            % {"service": release.service.name}
+        ) from error
+    _poke(release)
+    return _stepped(changed, actor, "rollback_again", states.FAILED, reason)
+
+
+@transaction.atomic
+def release_retry(*, actor: Any, release: Release) -> Release:
+    """Plan the same again as a new release, with a new approval: nothing of the old execution is taken over."""
+    rights.require(actor, "release.plan")
+    if release.state not in (states.ROLLED_BACK, states.ABORTED, states.FAILED):
+        raise RuleViolation(_("%(release)s is %(state)s: there is nothing to retry.") % _named(release))
+    return release_plan(
+        actor=actor, ticket=release.ticket, service=release.service, version=release.version.number,
+        expression=release.expression, soak_s=release.soak_s, drain=release.plan["drain"], retry_of=release,
+    )  # fmt: skip
+
+
+# --- helpers --------------------------------------------------------------------------------------------------------
+
+
+def _locked(release: Release) -> Release:
+    return (
+        Release.objects.select_for_update(of=("self",))
+        .select_related("service", "version", "ticket")
+        .get(pk=release.pk)
+    )
+
+
+def _named(release: Release) -> dict[str, str]:
+    return {"release": release.number, "state": release.get_state_display()}
+
+
+def _require(release: Release, *allowed: str) -> None:
+    if release.state not in allowed:
+        raise RuleViolation(_("%(release)s is %(state)s: this is not possible now.") % _named(release))
+
+
+def _need_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidInput(_("The reason is missing: say why."), field="reason")
+
+
+def _write(release: Release, state: str, text: str, **values: Any) -> Release:
+    """Change the state and fence off the worker that may be advancing the release."""
+    Release.objects.filter(pk=release.pk).update(
+        state=state, state_reason=text[:400], epoch=F("epoch") + 1, owner="", lease_until=None, **values
+    )
+    release.refresh_from_db()
+    return release
+
+
+def _stepped(
+    release: Release, actor: Any, action: str, before: str, reason: str, batch: Batch | None = None
+) -> Release:
+    journal.step(
+        release, release.state_reason, actor=actor, action=action, before=before, after=release.state, reason=reason,
+        batch=batch,
+    )  # fmt: skip
+    return release
+
+
+def _current(release: Release) -> Batch | None:
+    return release.batches.exclude(state=states.PASSED).order_by("number").first()
+
+
+def _soak_until(release: Release) -> Any:
+    return now() + dt.timedelta(seconds=release.soak_s)
+
+
+def _stop_runs(release: Release) -> None:
+    for work in BatchRun.objects.filter(batch__release=release, settled=False).select_related("run"):
+        if work.run.live:
+            automation.run_ask_to_stop(work.run)
+
+
+def _poke(release: Release) -> None:
+    from seeops.releases.tasks import release_advance
+
+    poke(release_advance, release.pk)

@@ -1,0 +1,20 @@
+"""Pokes of releases; the reconciler repeats what got lost."""
+
+from __future__ import annotations
+
+from seeops.celery import app
+from seeops.releases import engine
+
+
+@app.task
+def release_advance(release_id: int) -> None:
+    engine.advance(release_id)
+
+
+@app.task(expires=10)
+def releases_reconcile() -> None:
+    for release_id in engine.active():
+        engine.advance(release_id)
+
+
+BEAT_SCHEDULE = {"releases-reconcile": {"task": releases_reconcile.name, "schedule": 2.0}}
