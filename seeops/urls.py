@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from seeops.console import api
+from seeops.console import api, exposition
 
 urlpatterns = [
     path("", include("seeops.console.urls")),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("experiments/", include("seeops.resilience.urls")),
     path("maturity/", include("seeops.maturity.urls")),
     path("api/", include(api.urlpatterns)),
+    path("metrics", exposition.Metrics.as_view(), name="metrics"),
 ]
 handler403 = "seeops.console.problems.forbidden"
 handler404 = "seeops.console.problems.not_found"

@@ -8,9 +8,15 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from seeops.core.clock import now
+
+
+def localised(texts: dict[str, str]) -> str:
+    """The text of the active language, else the English one."""
+    return texts.get(get_language() or "en") or texts.get("en", "")
 
 
 class Severity(models.TextChoices):
@@ -79,6 +85,18 @@ class AlertGroup(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("alerts:detail", args=[self.pk])
 
+    @property
+    def mark(self) -> str:
+        """State in the console's language: how severe while nobody looks after it, in progress once somebody does."""
+        if self.state == GroupState.FIRING:
+            return {Severity.CRITICAL: "bad", Severity.WARNING: "attention"}.get(Severity(self.severity), "absent")
+        return {GroupState.ACKNOWLEDGED: "progress", GroupState.SILENCED: "absent"}.get(GroupState(self.state), "good")
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in the reader's language."""
+        return localised(self.title) or self.name
+
     def as_audit(self) -> dict[str, Any]:
         return {"state": self.state, "distinction": self.distinction, "severity": self.severity}
 
@@ -114,6 +132,24 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.labels.get('alertname', '?')} {self.fingerprint}"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, in the reader's language."""
+        return self._text("summary") or self.labels.get("alertname", "?")
+
+    @property
+    def description(self) -> str:
+        return self._text("description")
+
+    @property
+    def subject(self) -> str:
+        """The most exact object that the labels name."""
+        names = ("node", "shard", "chain", "service", "centre", "job")
+        return next((self.labels[name] for name in names if self.labels.get(name)), "")
+
+    def _text(self, name: str) -> str:
+        return localised({"en": self.annotations.get(name, ""), "zh-hans": self.annotations.get(f"{name}_zh", "")})
 
 
 class EventKind(models.TextChoices):

@@ -9,6 +9,8 @@ from seeops.console import stream, views
 pages = (
     [
         path("", views.overview, name="overview"),
+        path("now/", views.overview_now, name="now"),
+        path("session/", views.session, name="session"),
         path("search/", views.search, name="search"),
         path("language/", views.language, name="language"),
         path("healthz/", views.healthz, name="healthz"),

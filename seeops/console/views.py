@@ -11,13 +11,29 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from seeops.accounts import rights
+from seeops.console import overview as overview_page
+from seeops.monitoring import selectors as monitoring
 
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """The state of the business now."""
     rights.require(request.user, "estate.view")
-    return render(request, "console/overview.html")
+    return render(request, "console/overview.html", overview_page.context(request.user))
+
+
+@require_GET
+def overview_now(request: HttpRequest) -> HttpResponse:
+    """The part of the overview that lives, fetched again at every tick."""
+    rights.require(request.user, "estate.view")
+    return render(request, "console/overview_now.html", overview_page.context(request.user))
+
+
+@require_GET
+def session(request: HttpRequest) -> HttpResponse:
+    """The trading session in the top bar."""
+    rights.require(request.user, "estate.view")
+    return render(request, "console/session.html", {"market": monitoring.session()})
 
 
 @require_GET

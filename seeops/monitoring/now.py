@@ -13,14 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 
 from seeops.cluster import door
 from seeops.core.clock import now as clock_now
 from seeops.core.errors import SeeOpsError, Unavailable
-from seeops.monitoring import health, prometheus, spark
+from seeops.monitoring import health, prometheus, session, spark
 from seeops.monitoring.files import thresholds
 from seeops.monitoring.flights import Flights
 from seeops.monitoring.health import Judgement
+from seeops.monitoring.session import Session
 from seeops.topology import selectors as topology
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ COLLECT_EVERY_S = 5.0
 STALE_AFTER = dt.timedelta(seconds=30)
 SPARK_S, SPARK_STEP_S = 900, 30
 _KEY = "monitoring:now:1"
+_SESSION_KEY = "monitoring:session:1"
 _KEPT_S = 120
 
 _BUSINESS = (
@@ -135,6 +138,7 @@ def current() -> Now:
 def refresh() -> Now:
     """Collect a snapshot and keep it for all viewers."""
     fresh = collect()
+    cache.set(_SESSION_KEY, fresh.session, _KEPT_S)
     if not fresh.problem or cache.get(_KEY) is None:
         cache.set(_KEY, fresh, _KEPT_S)
         return fresh
@@ -145,13 +149,19 @@ def refresh() -> Now:
     return kept
 
 
+def session_now() -> Session:
+    """The trading session, for the top bar of every page: one read of the cache, never a call to the cluster."""
+    raw = cache.get(_SESSION_KEY) or {"problem": _("The console has not asked the cluster for its session yet.")}
+    return session.read(raw, clock_now())
+
+
 _flights = Flights()
 
 
 def collect() -> Now:
     """Ask Prometheus and the load. Never raises for parts that do not answer: the snapshot says what is missing."""
     moment = clock_now()
-    session = _session()
+    asked = _session()
     chains = list(topology.chains())
     try:
         instants = _by_name(f'{{__name__=~"{_BUSINESS}|{_CHAINS}|{_ESTATE}"}}')
@@ -161,10 +171,10 @@ def collect() -> Now:
     except SeeOpsError as error:
         if not isinstance(error, Unavailable):
             log.error("the overview's queries were refused", extra={"error": str(error)})
-        return Now(moment, None, problem=str(error), chains=_unmeasured(chains), session=session)
+        return Now(moment, None, problem=str(error), chains=_unmeasured(chains), session=asked)
     targets = {
         job: (int(instants["job:up:sum"].get((("job", job),), 0)), int(count))
-        for ((_, job),), count in instants["job:up:count"].items()
+        for ((_name, job),), count in instants["job:up:count"].items()
     }
     return Now(
         collected_at=moment,
@@ -173,7 +183,7 @@ def collect() -> Now:
         chains=_chains(chains, instants, hops, lines),
         centres=_centres(instants),
         targets=targets,
-        session=session,
+        session=asked,
     )
 
 

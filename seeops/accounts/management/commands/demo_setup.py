@@ -12,6 +12,8 @@ from django.db import transaction
 from seeops.accounts import services
 from seeops.accounts.authentication import token_digest
 from seeops.accounts.models import Person, Token
+from seeops.accounts.selectors import machine
+from seeops.environment import env
 
 
 class Command(BaseCommand):
@@ -36,4 +38,11 @@ class Command(BaseCommand):
                 )
             if not Token.objects.filter(digest=token_digest(entry["token"])).exists():
                 services.token_create(actor=None, person=person, name="demo", key=entry["token"])
+        self._machine_token()
         self.stdout.write(f"{Person.objects.count()} people")
+
+    def _machine_token(self) -> None:
+        """The token that Prometheus and Alertmanager present belongs to the machine account `monitoring`."""
+        key = env("SEEOPS_MACHINE_TOKEN", "")
+        if key and not Token.objects.filter(digest=token_digest(key)).exists():
+            services.token_create(actor=None, person=machine("monitoring"), name="monitoring", key=key)

@@ -5,9 +5,11 @@ import { startLive } from "./lib/live.js";
 import { startPalette } from "./lib/palette.js";
 import { showToast, startToasts } from "./lib/toasts.js";
 import { startMarks } from "./lib/marks.js";
+import { startMorph } from "./lib/morph.js";
 import { loadOnDemand } from "./lib/ondemand.js";
 
 window.htmx = htmx;
+startMorph(htmx);
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
 htmx.config.historyCacheSize = 0;
