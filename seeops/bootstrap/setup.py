@@ -192,7 +192,7 @@ def _build_packages(instance: Instance, environment: dict[str, str], note: StepN
 def _check_monitoring(instance: Instance) -> None:
     """Checked by their own tools when templates or rules changed; their start would only fail later and less clearly."""
     written = [instance.run / "prometheus.yml", instance.run / "alertmanager.yml"]
-    stamp = Stamp(instance.stamps, "monitoring", digest([*written, *monitoring.rule_files()]))
+    stamp = Stamp(instance.stamps, "monitoring-configuration", digest([*written, *monitoring.rule_files()]))
     if not stamp.is_current():
         with step("Prometheus and Alertmanager configuration"):
             monitoring.check_configuration(instance)
