@@ -14,7 +14,6 @@ from seeops.core.clock import now
 from seeops.core.leases import Leased
 from seeops.releases import states
 
-
 UNATTENDED_AFTER = dt.timedelta(seconds=10)
 
 
