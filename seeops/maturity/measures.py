@@ -11,14 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from seeops.alerts.figures import AlertFigures, alert_figures
 from seeops.audit import selectors as audit
 from seeops.changes.figures import ChangeFigures, change_figures
 from seeops.core.clock import now
 from seeops.inventory import selectors as inventory
 from seeops.monitoring import prometheus
+from seeops.monitoring.definitions import all_of_them
 from seeops.releases.figures import ReleaseFigures, release_figures
+from seeops.resilience.figures import ResilienceFigures, resilience_figures
+from seeops.topology import selectors as topology
+from seeops.topology.impact import Spof
 
 QUARTER = dt.timedelta(days=90)
+MONTH = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,9 @@ def onboarded_by_inventory() -> Measured:
 
 @measure("monitoring.chain_coverage")
 def chain_coverage() -> Measured:
-    from seeops.topology.models import BusinessChain
-
     query = "count by (chain) (trading_chain_requests_total)"
     measured = {sample.labels["chain"] for sample in prometheus.query(query)}
-    chains = set(BusinessChain.objects.values_list("code", flat=True))
+    chains = set(topology.chains().values_list("code", flat=True))
     return ratio(len(measured & chains), len(chains), query=query)
 
 
@@ -83,17 +87,13 @@ def chain_success() -> Measured:
 
 @measure("monitoring.alert_rules")
 def alert_rules() -> Measured:
-    from seeops.monitoring.rules import alert_rule_names
-
-    names = alert_rule_names()
+    names = prometheus.alert_rules()
     return Measured(float(len(names)), len(names), {"rules": names})
 
 
 @measure("monitoring.dashboards")
 def dashboards() -> Measured:
-    from seeops.monitoring.definitions import dashboards as defined
-
-    codes = sorted(defined())
+    codes = sorted(all_of_them())
     return Measured(float(len(codes)), len(codes), {"dashboards": codes})
 
 
@@ -195,10 +195,100 @@ def version_accuracy() -> Measured:
 # --- topology -------------------------------------------------------------------------------------------------------
 @measure("topology.chains")
 def topology_chains() -> Measured:
-    from seeops.topology.models import BusinessChain
-
-    count = BusinessChain.objects.filter(hops__isnull=False).distinct().count()
+    count = topology.chains().filter(hops__isnull=False).distinct().count()
     return Measured(float(count), count)
+
+
+@measure("topology.core_redundant_ratio")
+def core_redundant() -> Measured:
+    """Services of critical chains that stay whole when any one of their nodes is lost."""
+    critical = {hop.service.name for chain in topology.chains().filter(critical=True) for hop in chain.hops.all()}
+    alone = {spof.service for spof in _single_points()}
+    return ratio(len(critical - alone), len(critical), single=sorted(critical & alone))
+
+
+@measure("topology.single_points")
+def single_points() -> Measured:
+    found = _single_points()
+    return Measured(
+        float(len(found)), topology.chains().count(), {"at": [f"{spof.service} {spof.centre}" for spof in found]}
+    )
+
+
+def _single_points() -> list[Spof]:
+    return topology.impact(basis="planned").old_single_points
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+def _alerts() -> AlertFigures:
+    return alert_figures(now() - QUARTER)
+
+
+@measure("alerts.groups")
+def alert_groups() -> Measured:
+    figures = _alerts()
+    return Measured(float(figures.groups), figures.groups, {"since_days": QUARTER.days})
+
+
+@measure("alerts.per_group")
+def alerts_per_group() -> Measured:
+    figures = _alerts()
+    value = figures.alerts / figures.groups if figures.groups else None
+    return Measured(value, figures.groups, {"alerts": figures.alerts, "since_days": QUARTER.days})
+
+
+@measure("alerts.acknowledged_ratio")
+def alerts_acknowledged() -> Measured:
+    figures = _alerts()
+    return ratio(figures.acknowledged, figures.needing, since_days=QUARTER.days)
+
+
+@measure("alerts.acknowledge_median_s")
+def alerts_acknowledge_median() -> Measured:
+    figures = _alerts()
+    return Measured(figures.acknowledge_median_s, figures.acknowledged, {"since_days": QUARTER.days})
+
+
+@measure("alerts.fault_detection_ratio")
+def fault_detection() -> Measured:
+    figures = _experiments()
+    return ratio(figures.detected, figures.detectable, since_days=QUARTER.days)
+
+
+# --- experiments ----------------------------------------------------------------------------------------------------
+def _experiments() -> ResilienceFigures:
+    return resilience_figures(now() - QUARTER)
+
+
+@measure("resilience.experiments")
+def experiments_valid() -> Measured:
+    figures = _experiments()
+    return Measured(float(figures.valid), figures.experiments, {"since_days": QUARTER.days})
+
+
+@measure("resilience.fault_families")
+def fault_families() -> Measured:
+    figures = _experiments()
+    return Measured(float(len(figures.families)), figures.valid, {"families": sorted(figures.families)})
+
+
+@measure("resilience.held_ratio")
+def experiments_held() -> Measured:
+    figures = resilience_figures(now() - MONTH)
+    return ratio(figures.held, figures.valid, since_days=MONTH.days)
+
+
+@measure("resilience.lost_orders")
+def lost_orders() -> Measured:
+    figures = _experiments()
+    value = None if figures.lost_orders is None else float(figures.lost_orders)
+    return Measured(value, figures.loss_measured, {"what": "the most in any run", "since_days": QUARTER.days})
+
+
+@measure("resilience.recovery_measured_ratio")
+def recovery_measured() -> Measured:
+    figures = _experiments()
+    return ratio(figures.recovery_measured, figures.valid, since_days=QUARTER.days)
 
 
 # --- audit ----------------------------------------------------------------------------------------------------------

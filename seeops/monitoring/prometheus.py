@@ -150,6 +150,12 @@ def _literal(text: str) -> str:
     return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
 
 
+def alert_rules(*, max_age_s: float = LONGEST_CACHE_S) -> list[str]:
+    """Names of the alert rules that Prometheus has loaded, sorted."""
+    groups = _ask("rules", {"type": "alert"}, max_age_s)["groups"]
+    return sorted({rule["name"] for group in groups for rule in group["rules"]})
+
+
 def healthy(*, max_age_s: float = CACHE_S) -> bool:
     """Whether Prometheus answers at all."""
     try:
@@ -210,9 +216,11 @@ def _session() -> requests.Session:
 def _fetch(base: str, path: str, params: dict[str, str]) -> dict[str, Any]:
     started = time.monotonic()
     try:
-        answer = _session().post(
-            f"{base}/api/v1/{path}", data={**params, "timeout": f"{ANSWER_S:g}s"}, timeout=(CONNECT_S, ANSWER_S + 1)
-        )
+        url, limits = f"{base}/api/v1/{path}", (CONNECT_S, ANSWER_S + 1)
+        if path.startswith("query"):  # long queries do not fit into an address
+            answer = _session().post(url, data={**params, "timeout": f"{ANSWER_S:g}s"}, timeout=limits)
+        else:
+            answer = _session().get(url, params=params, timeout=limits)
         body = answer.json()
     except requests.JSONDecodeError as error:
         raise Unavailable(

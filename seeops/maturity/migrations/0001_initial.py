@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,73 +16,102 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Export',
+            name="Export",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('framework', models.CharField(max_length=60)),
-                ('made_at', models.DateTimeField()),
-                ('file', models.FileField(upload_to='exports/')),
-                ('sha256', models.CharField(max_length=64)),
-                ('size_bytes', models.PositiveBigIntegerField()),
-                ('level', models.PositiveSmallIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("framework", models.CharField(max_length=60)),
+                ("made_at", models.DateTimeField()),
+                ("file", models.FileField(upload_to="exports/")),
+                ("sha256", models.CharField(max_length=64)),
+                ("size_bytes", models.PositiveBigIntegerField()),
+                ("level", models.PositiveSmallIntegerField()),
             ],
             options={
-                'verbose_name': 'export',
-                'ordering': ['-made_at'],
+                "verbose_name": "export",
+                "ordering": ["-made_at"],
             },
         ),
         migrations.CreateModel(
-            name='Attestation',
+            name="Attestation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('framework', models.CharField(max_length=60)),
-                ('criterion', models.CharField(max_length=40)),
-                ('statement', models.TextField()),
-                ('at', models.DateTimeField()),
-                ('digest', models.CharField(max_length=64)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("framework", models.CharField(max_length=60)),
+                ("criterion", models.CharField(max_length=40)),
+                ("statement", models.TextField()),
+                ("at", models.DateTimeField()),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'attestation',
-                'ordering': ['-at'],
+                "verbose_name": "attestation",
+                "ordering": ["-at"],
             },
         ),
         migrations.CreateModel(
-            name='Evidence',
+            name="Evidence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('measure', models.CharField(max_length=80)),
-                ('value', models.FloatField(null=True)),
-                ('sample', models.PositiveIntegerField(default=0)),
-                ('source', models.JSONField(default=dict)),
-                ('collected_at', models.DateTimeField(db_index=True)),
-                ('digest', models.CharField(max_length=64)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("measure", models.CharField(max_length=80)),
+                ("value", models.FloatField(null=True)),
+                ("sample", models.PositiveIntegerField(default=0)),
+                ("source", models.JSONField(default=dict)),
+                ("collected_at", models.DateTimeField(db_index=True)),
+                ("digest", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name': 'evidence',
-                'ordering': ['-collected_at', '-pk'],
-                'indexes': [models.Index(fields=['measure', '-collected_at'], name='evidence_newest')],
+                "verbose_name": "evidence",
+                "ordering": ["-collected_at", "-pk"],
+                "indexes": [models.Index(fields=["measure", "-collected_at"], name="evidence_newest")],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='evidence',
-            trigger=pgtrigger.compiler.Trigger(name='evidence_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='ec9bb8334e804ccc89974adf81cfa032b3fd1f71', operation='UPDATE OR DELETE', pgid='pgtrigger_evidence_append_only_636c7', table='maturity_evidence', when='BEFORE')),
+            model_name="evidence",
+            trigger=pgtrigger.compiler.Trigger(
+                name="evidence_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="ec9bb8334e804ccc89974adf81cfa032b3fd1f71",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_evidence_append_only_636c7",
+                    table="maturity_evidence",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='export',
-            name='person',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="export",
+            name="person",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddIndex(
-            model_name='attestation',
-            index=models.Index(fields=['framework', 'criterion', '-at'], name='attestation_newest'),
+            model_name="attestation",
+            index=models.Index(fields=["framework", "criterion", "-at"], name="attestation_newest"),
         ),
         migrations.AddConstraint(
-            model_name='attestation',
-            constraint=models.CheckConstraint(condition=models.Q(('statement', ''), _negated=True), name='attestation_says_something'),
+            model_name="attestation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("statement", ""), _negated=True), name="attestation_says_something"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='attestation',
-            trigger=pgtrigger.compiler.Trigger(name='attestation_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='ab2f687aca79c163def6ce478a190c21ab9f296e', operation='UPDATE OR DELETE', pgid='pgtrigger_attestation_append_only_b8290', table='maturity_attestation', when='BEFORE')),
+            model_name="attestation",
+            trigger=pgtrigger.compiler.Trigger(
+                name="attestation_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="ab2f687aca79c163def6ce478a190c21ab9f296e",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_attestation_append_only_b8290",
+                    table="maturity_attestation",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
