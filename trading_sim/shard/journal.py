@@ -298,12 +298,17 @@ def entry_bytes(entry: Entry) -> int:
 
 
 def read_durable_frames(files: Files, directory: str) -> list[tuple[str, int, int]]:
-    """(path, first byte, byte behind) of the frames whose later frames prove that they were durable."""
-    found: list[tuple[str, int, int]] = []
-    names = [name for name in files.listdir(directory) if name.startswith("segment-")]
-    for name in names[-1:]:
+    """(path, first byte, byte behind) of the frames in force whose successors prove that they were durable."""
+    found: list[tuple[int, str, int, int]] = []
+    proven = 0
+    for name in [name for name in files.listdir(directory) if name.startswith("segment-")]:
         data = files.read(f"{directory}/{name}")
-        frames = list(locate_frames(data))
-        proven = max((durable for _, durable, _, _ in frames), default=0)
-        found += [(f"{directory}/{name}", start, end) for index, _, start, end in frames if index <= proven]
-    return found
+        header = decode_segment_header(data)
+        if header is None:
+            continue
+        found = [frame for frame in found if frame[0] < header.base_index]
+        proven = min(max(proven, header.durable), header.base_index - 1)
+        for index, durable, start, end in locate_frames(data):
+            proven = max(proven, durable)
+            found.append((index, f"{directory}/{name}", start, end))
+    return [(path, start, end) for index, path, start, end in found if index <= proven]
