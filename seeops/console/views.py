@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from seeops.accounts import rights
 from seeops.console import overview as overview_page
+from seeops.console import search as palette
 from seeops.monitoring import selectors as monitoring
 
 
@@ -39,7 +40,9 @@ def session(request: HttpRequest) -> HttpResponse:
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
     """What `Ctrl K` finds for the typed text."""
-    return render(request, "console/search_results.html", {"results": []})
+    return render(
+        request, "console/search_results.html", {"results": palette.find(request.user, request.GET.get("q", ""))}
+    )
 
 
 @require_POST
