@@ -29,43 +29,74 @@ class ReplicaNodes:
         self.life: Lifecycle | None = None
         self._session: aiohttp.ClientSession | None = None
         self._calls: set[asyncio.Task] = set()
+        self._turn = asyncio.Lock()  # faults reach a replica in the order in which they begin and end
+        self._partitions: dict[str, int] = {}
 
     def attach(self, life: Lifecycle) -> None:
         self.life = life
 
     def hook(self, node: Node, what: str, seconds: float) -> None:
-        """Pass a kill, pause, resume or restart of a node on to its replica."""
+        """Pass a kill, pause, resume, restart, partition or heal of a node on to its replica."""
         if node.name not in self.shard_of:
             return
-        action, body = {
-            "kill": ("kill", {"hold_s": seconds}),
-            "pause": ("pause", {"lease_s": seconds}),
-            "resume": ("resume", {}),
-            "restart": ("kill", {"hold_s": 0}),
-        }[what]
-        call = asyncio.get_running_loop().create_task(self._control(node, action, body))
+        call = asyncio.get_running_loop().create_task(self._pass_on(node, what, seconds))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
+
+    async def _pass_on(self, node: Node, what: str, seconds: float) -> None:
+        async with self._turn:
+            try:
+                match what:
+                    case "kill" | "restart":
+                        await self._control(node, "kill", {"hold_s": max(seconds, 0.0)})
+                    case "pause":
+                        await self._control(node, "pause", {"lease_s": max(seconds, 0.0)})
+                    case "resume":
+                        await self._control(node, "resume", {})
+                    case "partition":
+                        await self._partition(node, seconds)
+                    case "heal":
+                        await self._heal(node)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.error("%s of %s's replica was not answered: %s", what, node.name, error)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         return self._session
 
+    def _replica_url(self, shard: int) -> str:
+        return self.layout.url(self.layout.replica_ports(shard, self.centre)[1])
+
     async def _control(self, node: Node, action: str, body: dict) -> None:
         child = replica_name(self.shard_of[node.name], self.centre)
         url = f"{self.layout.url(self.layout.control_port)}/children/{child}/{action}"
-        try:
-            async with self._client().post(url, json=body) as response:
-                if response.status != 200:
-                    log.error("%s of %s was refused by the supervisor: %s", action, child, await response.text())
-        except (aiohttp.ClientError, TimeoutError) as error:
-            log.error("%s of %s did not reach the supervisor: %s", action, child, error)
+        async with self._client().post(url, json=body) as response:
+            if response.status != 200:
+                log.error("%s of %s was refused by the supervisor: %s", action, child, await response.text())
+
+    async def _partition(self, node: Node, seconds: float) -> None:
+        """Cut the replica off from its peers for at most `seconds`."""
+        body = {"kind": "net_partition", "params": {}, "lease_s": max(seconds, 0.1), "owner": f"centre {self.centre}"}
+        async with self._client().post(f"{self._replica_url(self.shard_of[node.name])}/faults", json=body) as response:
+            answer = await response.json()
+            if response.status == 201:
+                self._partitions[node.name] = answer["lease"]
+            else:
+                log.error("the partition of %s's replica was refused: %s", node.name, answer)
+
+    async def _heal(self, node: Node) -> None:
+        lease = self._partitions.pop(node.name, None)
+        if lease is None:
+            return
+        url = f"{self._replica_url(self.shard_of[node.name])}/faults/{lease}"
+        async with self._client().delete(url) as response:
+            if response.status not in (200, 404):  # 404: its lease ended by itself
+                log.error("the partition of %s's replica could not be ended: %s", node.name, await response.text())
 
     async def _answers(self, shard: int) -> bool:
-        url = f"{self.layout.url(self.layout.replica_ports(shard, self.centre)[1])}/status"
         try:
-            async with self._client().get(url) as response:
+            async with self._client().get(f"{self._replica_url(shard)}/status") as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False

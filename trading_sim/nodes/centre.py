@@ -61,6 +61,7 @@ class Centre:
         )
         self.started_at = wall()
         self._last_tick = monotonic()
+        self._shared: set[str] = set()
         self._boot()
 
     @property
@@ -92,8 +93,14 @@ class Centre:
         return "centre-loss" in self.life.leases.of_centre()
 
     def apply_links(self) -> None:
-        """Write the centre-wide faults into the links' state."""
+        """Write the centre-wide faults into the links' state, and let the centre's replicas share them."""
         live = self.life.leases.of_centre()
+        for kind, begin, end in (("centre-loss", "kill", "resume"), ("centre-partition", "partition", "heal")):
+            if (kind in live) != (kind in self._shared):
+                seconds = live[kind].expires_at - self.wall() if kind in live else 0.0
+                for node in self.nodes:
+                    self.life.process_hook(node, begin if kind in live else end, seconds)
+        self._shared = set(live)
         self.links.cut = "centre-partition" in live or "centre-loss" in live
         self.links.delay_s = live["centre-delay"].params["ms"] / 1e3 if "centre-delay" in live else 0.0
         self.links.drop = live["centre-drop"].params["rate"] if "centre-drop" in live else 0.0

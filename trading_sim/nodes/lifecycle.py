@@ -27,7 +27,7 @@ ERROR_LOG_EVERY_S = 10.0
 
 class Lifecycle:
     """`monotonic` and `wall` give seconds; `rng` draws start and detection times; `process_hook(node, what, seconds)` is told
-    when the process of a node is killed, paused, resumed or restarted, for nodes that are real processes."""
+    when the process of a node is killed, paused, resumed, restarted, partitioned or healed: some are real processes."""
 
     def __init__(
         self, nodes: list[Node], arrays: NodeArrays, leases: LeaseTable, rng: np.random.Generator, *,
@@ -90,6 +90,8 @@ class Lifecycle:
 
     def take_up(self, node: Node) -> None:
         """A node as it is found when its centre starts: faults go on, everything else starts."""
+        for fault in node.faults:
+            self._pass_on(node, fault)
         if node.has("kill"):
             self.refresh(node, planned=True)
         else:
@@ -152,14 +154,17 @@ class Lifecycle:
 
     def _fault_begins(self, node: Node, fault: Fault) -> None:
         node.faults.append(fault)
-        seconds = fault.expires_at - self.wall()
+        self._pass_on(node, fault)
         if fault.kind == "kill":
-            self.process_hook(node, "kill", seconds)
             self.die(node, "killed by signal 9", stay_down=True)
-        elif fault.kind in ("host", "pause"):
-            self.process_hook(node, "kill" if fault.kind == "host" else "pause", seconds)
         self._follow_crash_loop(node)
         self.refresh(node, planned=False)
+
+    def _pass_on(self, node: Node, fault: Fault) -> None:
+        """Tell the process behind a node, if it is a real one, what happens to it and for how long."""
+        what = {"kill": "kill", "host": "kill", "pause": "pause"}.get(fault.kind)
+        if what:
+            self.process_hook(node, what, fault.expires_at - self.wall())
 
     def _follow_crash_loop(self, node: Node) -> None:
         periods = node.amount("crash-loop", "period_s")

@@ -1,0 +1,120 @@
+"""A whole small cluster: started, broken, found again by itself, and gone without a trace."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.trading_sim.cluster.running_centre import free_base_port, until
+from trading_sim.client import ClusterClient, EndpointsMissing
+
+WAIT_S = 90.0
+pytestmark = pytest.mark.timeout(300)  # on a busy machine twenty processes start slowly
+
+
+def trading_sim(*arguments: str) -> subprocess.CompletedProcess:
+    argv = [sys.executable, "-m", "trading_sim", *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=WAIT_S, check=False)
+
+
+@pytest.fixture(scope="module")
+def base_port():
+    return free_base_port()
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory, base_port):
+    folder = tmp_path_factory.mktemp("cluster")
+    started = trading_sim("up", "--state", str(folder), "--base-port", str(base_port), "--scale", "0.02")
+    assert started.returncode == 0, started.stderr
+    yield folder
+    trading_sim("down", "--state", str(folder))
+
+
+@pytest.fixture
+def client(state):
+    return ClusterClient(state / "endpoints.json")
+
+
+def ok_requests(client, kind: str) -> int:
+    chains = client.topology.chains
+    requests = client.load_status()["requests"]
+    return sum(count.get("ok", 0) for chain, count in requests.items() if chains[chain].kind == kind)
+
+
+def test_orders_and_requests_go_through_all_of_it(client, state):
+    assert stat.S_IMODE((state / "endpoints.json").stat().st_mode) == 0o600
+    until(lambda: ok_requests(client, "orders") > 20, "orders are executed", WAIT_S)
+    assert ok_requests(client, "requests") > 20
+    assert set(client.shard_status(0, "SZ-A")) >= {"role", "term"}
+
+
+def test_a_killed_centre_comes_back_by_itself(client):
+    before = client.processes()["children"]["centre-SZ-B"]
+    os.kill(before["pid"], signal.SIGKILL)
+
+    def back():
+        child = client.processes()["children"]["centre-SZ-B"]
+        return child["running"] and child["pid"] != before["pid"] and client.centre_health("SZ-B")["nodes"]
+
+    until(back, "the supervisor starts the centre again", WAIT_S)
+    assert client.processes()["children"]["centre-SZ-B"]["restarts"] == before["restarts"] + 1
+
+
+def test_a_fault_of_a_matching_node_reaches_its_replica_and_ends(client):
+    agent, name = client.agent("matching-wha-001"), "shard-0-WH-A"
+    until(lambda: agent.health()["state"] == "up", "the replica answers", WAIT_S)
+    first = client.processes()["children"][name]["pid"]
+    lease = agent.inject("kill", {}, lease_s=300, owner="test")["lease"]
+    until(lambda: not client.processes()["children"][name]["running"], "the replica is down")
+    assert agent.health()["state"] == "down"
+    agent.clear(lease)
+    until(lambda: agent.health()["state"] == "up", "the replica is back", WAIT_S)
+    assert client.processes()["children"][name]["pid"] != first
+    lease = agent.inject("pause", {}, lease_s=1.0, owner="test")["lease"]
+    until(lambda: psutil.Process(client.processes()["children"][name]["pid"]).status() != psutil.STATUS_STOPPED
+          and not client.faults("WH-A"), "the pause ends by itself")  # fmt: skip
+
+
+def test_a_second_start_and_a_taken_port_are_refused_in_one_line(state, base_port, tmp_path):
+    again = trading_sim("up", "--state", str(state), "--base-port", str(base_port), "--scale", "0.02")
+    assert again.returncode == 2 and "already running" in again.stderr and again.stderr.count("\n") == 1
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        busy = trading_sim("up", "--state", str(tmp_path / "busy"), "--base-port", str(port), "--foreground")
+    assert busy.returncode == 2 and f"port {port} is not free" in busy.stderr and busy.stderr.count("\n") == 1
+
+
+def test_children_die_with_a_killed_supervisor_and_the_next_start_works(state, base_port):
+    client = ClusterClient(state / "endpoints.json")
+    children = [psutil.Process(child["pid"]) for child in client.processes()["children"].values() if child["pid"]]
+    supervisor = psutil.Process(client.endpoints["supervisor_pid"])
+    assert len(children) == 10
+    supervisor.kill()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    status = trading_sim("status", "--state", str(state))
+    assert status.returncode == 1
+    again = trading_sim("up", "--state", str(state), "--base-port", str(base_port), "--scale", "0.02")
+    assert again.returncode == 0, again.stderr
+    client = ClusterClient(state / "endpoints.json")
+    children = [psutil.Process(child["pid"]) for child in client.processes()["children"].values() if child["pid"]]
+    assert trading_sim("down", "--state", str(state)).returncode == 0
+    assert [child for child in children if child.is_running()] == []
+    with pytest.raises(EndpointsMissing):
+        _ = ClusterClient(state / "endpoints.json").endpoints
+    assert "no cluster runs" in trading_sim("down", "--state", str(state)).stdout
+
+
+def test_a_cluster_file_with_a_mistake_is_refused_in_one_line(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("sites: {}\n", encoding="utf-8")
+    refused = trading_sim("up", "--state", str(tmp_path), "--cluster", str(file))
+    assert refused.returncode == 2 and "mine.yaml.sites: must not be empty" in refused.stderr
