@@ -29,6 +29,8 @@ from trading_sim.shard.config import ShardConfig
 
 ORDER_TICK_S = 0.25
 COUNT_TICK_S = 0.5
+#: Customers wait this long for their line; what they would have sent beyond it is counted as unavailable.
+PATIENCE_S = 2.0
 #: Client numbers of one book: lanes from 0, keepers and counted requests above.
 KEEPERS_AT = 1 << 12
 COUNTED_AT = 1 << 13
@@ -185,7 +187,7 @@ class CustomersProcess:
             passed, last = now - last, now
             moment = self.clock.moment()
             due = {chain: self.rates.rate(chain, moment) * share for chain in self.order_chains}
-            able = min(passed, 2 * ORDER_TICK_S) if keeper.phase else 0.0
+            able = min(passed, PATIENCE_S) if keeper.phase else 0.0
             for chain, rate in due.items():
                 self._count_unavailable(chain, rate * (passed - able))
             if keeper.phase and able:

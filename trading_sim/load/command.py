@@ -1,0 +1,69 @@
+"""`python -m trading_sim load`: what the customers do, and how much of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from trading_sim.client.cluster import ClusterClient
+from trading_sim.client.errors import ClusterError
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """The `load` command."""
+    parser = subparsers.add_parser("load", help="show or change the order flow", description=__doc__)
+    parser.add_argument("--state", required=True, type=Path, metavar="DIR", help="state folder of the cluster")
+    parser.add_argument("--rate-factor", type=float, metavar="F", help="multiply all rates (1 is the default flow)")
+    pause = parser.add_mutually_exclusive_group()
+    pause.add_argument("--pause", action="store_true", help="send nothing more")
+    pause.add_argument("--resume", action="store_true", help="send again")
+    parser.add_argument(
+        "--surge", type=float, metavar="F", help="multiply all rates for --seconds, then return by itself"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the surge (default 60)")
+    parser.add_argument("--json", action="store_true", help="the status as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Change what is asked for, then show the status; 1 when the cluster does not answer or refuses."""
+    client = ClusterClient(arguments.state / "endpoints.json")
+    try:
+        settings: dict[str, Any] = {}
+        if arguments.rate_factor is not None:
+            settings["rate_factor"] = arguments.rate_factor
+        if arguments.pause or arguments.resume:
+            settings["paused"] = arguments.pause
+        if settings:
+            client.set_load(**settings)
+        if arguments.surge is not None:
+            surge = {
+                "kind": "surge",
+                "params": {"factor": arguments.surge},
+                "lease_s": arguments.seconds,
+                "owner": "command line",
+            }
+            client.load_fault(surge)
+        status = client.load_status()
+    except ClusterError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(status, indent=1) + "\n" if arguments.json else as_text(status))
+    return 0
+
+
+def as_text(status: dict[str, Any]) -> str:
+    """The status for people."""
+    session, settings = status["session"], status["settings"]
+    flow = "paused" if settings["paused"] else f"rate factor {settings['rate_factor']:g}"
+    lines = [
+        f"day {session['day']}, {session['market_time']} {session['phase_name']} ({flow}, {len(status['surges'])} surges)",
+        f"{status['offered_orders_per_s']:.1f} orders a second due, {status['trades']:,} trades, {status['open_orders']:,} open orders",
+        f"lost {status['lost']}, executed twice {status['duplicates']}, {status['audits']:,} accounts audited, {status['pending']} requests open",
+    ]
+    for chain, outcomes in status["requests"].items():
+        lines.append(f"  {chain:22} " + ", ".join(f"{outcome} {count:,}" for outcome, count in outcomes.items()))
+    return "\n".join(lines) + "\n"
