@@ -10,7 +10,6 @@ SUBJECTS = {
     "up": ("trading_sim.cluster.up", "start a cluster"),
     "down": ("trading_sim.cluster.down", "stop a cluster"),
     "status": ("trading_sim.cluster.status", "what runs, and the state of the nodes"),
-    "load": ("trading_sim.cluster.load_settings", "show or set the load of a running cluster"),
     "bench": ("trading_sim.cluster.bench", "measure what a running cluster costs"),
     "packages": ("trading_sim.nodes.packages", "build the repository of release packages"),
     "load": ("trading_sim.load.command", "show or change the order flow"),

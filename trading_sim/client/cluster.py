@@ -165,9 +165,10 @@ class ClusterClient:
         """The supervisor's children: {children: {name: {pid, running, restarts, started_at}}}."""
         return self._call("GET", f"{self.endpoints['control']}/status")
 
-    def kill_process(self, name: str) -> dict:
-        """kill -9 a child of the supervisor (it is started again by itself): `centre-SZ-A`, `shard-0-SZ-A`, `load`."""
-        return self._call("POST", f"{self.endpoints['control']}/children/{name}/kill")
+    def kill_process(self, name: str, hold_s: float = 0.0) -> dict:
+        """kill -9 a child of the supervisor: `centre-SZ-A`, `shard-0-SZ-A`, `load`. It is started again by itself, at the
+        earliest after `hold_s` seconds."""
+        return self._call("POST", f"{self.endpoints['control']}/children/{name}/kill", json={"hold_s": hold_s})
 
     def pause_process(self, name: str, lease_s: float) -> dict:
         """SIGSTOP a child; the supervisor continues it by itself after `lease_s`."""

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from trading_sim.client import ClusterClient, EndpointsMissing, Refused, StaleEpoch, Unreachable, UnknownName
+from trading_sim.client import ClusterClient, EndpointsMissing, Refused, StaleEpoch, UnknownName, Unreachable
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

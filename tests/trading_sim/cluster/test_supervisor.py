@@ -1,5 +1,6 @@
 """A whole small cluster: started, broken, found again by itself, and gone without a trace."""
 
+import json
 import os
 import signal
 import socket
@@ -52,6 +53,14 @@ def test_orders_and_requests_go_through_all_of_it(client, state):
     until(lambda: ok_requests(client, "orders") > 20, "orders are executed", WAIT_S)
     assert ok_requests(client, "requests") > 20
     assert set(client.shard_status(0, "SZ-A")) >= {"role", "term"}
+
+
+def test_bench_says_what_the_cluster_costs(state):
+    measured = trading_sim("bench", "--state", str(state), "--seconds", "2", "--scrape-every", "1", "--json")
+    report = json.loads(measured.stdout)
+    assert report["scrape_failures"] == 0 and report["scrapes_per_s"] > 0
+    assert report["cpu_percent"]["total"] > 0 and len(report["memory_mib"]) == 11
+    assert trading_sim("bench", "--state", str(state / "nowhere")).returncode == 2
 
 
 def test_a_killed_centre_comes_back_by_itself(client):
