@@ -131,9 +131,9 @@ def _experiment(
     crash = ""
     try:
         journal = run_experiment(
-            copy.deepcopy(subject.body),
+            # Values given as experiment_vars only replace names that the file has itself.
+            {**copy.deepcopy(subject.body), "configuration": dict(configuration)},
             settings={"runtime": {"rollbacks": {"strategy": "always"}}},
-            experiment_vars=(configuration, {}),
             strategy=Strategy.CONTINUOUS,
             schedule=Schedule(continuous_hypothesis_frequency=HYPOTHESIS_EVERY_S),
             event_handlers=[reporter],

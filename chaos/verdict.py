@@ -98,7 +98,7 @@ def _failed_actions(journal: Mapping[str, Any]) -> str:
 
 def _exception(run: Mapping[str, Any]) -> str:
     lines = run.get("exception") or []
-    return str(lines[-1]).strip() if lines else str(run.get("status"))
+    return str(lines[-1]).strip().rsplit("ActivityFailed: ", 1)[-1] if lines else str(run.get("status"))
 
 
 def _probes(states: Iterable[Mapping[str, Any] | None]) -> Iterable[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from chaoslib.exceptions import ActivityFailed
 from chaoslib.types import Configuration, Secrets
 
 from chaos.chaostrading.surroundings import attempt, cluster, owner
+from trading_sim.client.errors import Refused
 
 __all__ = [
     "clear_faults",
@@ -113,20 +114,29 @@ def inject_load_fault(
     return {"where": "load", "lease": answer["lease"]}
 
 
-def kill_process(name: str, configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
-    """kill -9 a process of the cluster (`centre-SZ-B`, `shard-0-SZ-A`, `load`); its supervisor starts it again."""
+def kill_process(
+    name: str, hold_s: float = 0.0, configuration: Configuration = None, secrets: Secrets = None
+) -> dict[str, Any]:
+    """kill -9 a process of the cluster (`centre-SZ-B`, `shard-0-SZ-A`, `load`); its supervisor starts it again, at the
+    earliest after `hold_s` seconds."""
     client = cluster(configuration)
+    if not 0 <= hold_s <= MOST_LEASE_S:
+        raise ActivityFailed(f"hold_s must lie between 0 and {MOST_LEASE_S:g}, not {hold_s}")
     before = attempt("list the cluster's processes", client.processes)["children"].get(name)
     if before is None:
         raise ActivityFailed(f"kill {name}: the cluster has no such process")
-    attempt(f"kill {name}", lambda: client.kill_process(name))
-    return {"where": name, "pid": before["pid"]}
+    answer = attempt(f"kill {name}", lambda: client.kill_process(name, hold_s))
+    if not answer["done"]:
+        raise ActivityFailed(f"kill {name}: it was not running, so nothing would be proved")
+    return {"where": name, "pid": before["pid"], "hold_s": hold_s}
 
 
-def kill_shard_primary(shard: int, configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
-    """kill -9 the replica that leads a shard at this moment."""
+def kill_shard_primary(
+    shard: int, hold_s: float = 0.0, configuration: Configuration = None, secrets: Secrets = None
+) -> dict[str, Any]:
+    """kill -9 the replica that leads a shard at this moment, and keep it dead for `hold_s` seconds."""
     place = _replica(configuration, shard, "primary")
-    return kill_process(f"shard-{shard}-{place}", configuration=configuration)
+    return kill_process(f"shard-{shard}-{place}", hold_s=hold_s, configuration=configuration)
 
 
 def pause_shard_primary(
@@ -135,7 +145,9 @@ def pause_shard_primary(
     """SIGSTOP the replica that leads a shard; it continues by itself after the lease, and must find itself deposed."""
     client = cluster(configuration)
     name = f"shard-{shard}-{_replica(configuration, shard, 'primary')}"
-    attempt(f"pause {name}", lambda: client.pause_process(name, _lease(lease_s)))
+    answer = attempt(f"pause {name}", lambda: client.pause_process(name, _lease(lease_s)))
+    if not answer["done"]:
+        raise ActivityFailed(f"pause {name}: it was not running, so nothing would be proved")
     return {"where": name, "lease_s": lease_s}
 
 
@@ -160,7 +172,7 @@ def _replica(configuration: Configuration, shard: int, role: str) -> str:
 
 
 def clear_faults(configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
-    """Remove every fault that this run injected, in centres, replicas and load, and continue what it paused.
+    """Remove every fault that this run injected, in centres, replicas and load, and continue processes that are paused or kept down.
 
     Can be repeated. Raises ActivityFailed, naming the place, when one could not be reached: its leases then end by
     themselves.
@@ -173,7 +185,7 @@ def clear_faults(configuration: Configuration = None, secrets: Secrets = None) -
         try:
             for fault in attempt(place, listing):
                 if fault.get("owner") == name:
-                    attempt(place, lambda clear=clear, fault=fault: clear(fault["lease"]))
+                    attempt(place, lambda clear=clear, fault=fault: _remove(clear, str(fault["lease"])))
                     removed.append(f"{place}/{fault['lease']}")
         except ActivityFailed as error:
             failed.append(str(error))
@@ -181,6 +193,15 @@ def clear_faults(configuration: Configuration = None, secrets: Secrets = None) -
     if failed:
         raise ActivityFailed("not everything could be cleared: " + "; ".join(failed))
     return {"removed": removed}
+
+
+def _remove(clear: Any, lease: str) -> None:
+    """Remove a fault; one whose lease ended meanwhile has gone already."""
+    try:
+        clear(lease)
+    except Refused as error:
+        if error.status != 404:
+            raise
 
 
 def _places(client: Any) -> list[tuple[str, Any, Any]]:
@@ -204,7 +225,7 @@ def _places(client: Any) -> list[tuple[str, Any, Any]]:
 def _continue_paused(client: Any) -> list[str]:
     failed = []
     for name, child in attempt("list the cluster's processes", client.processes)["children"].items():
-        if child.get("paused"):
+        if child.get("paused") or child.get("held_s"):
             try:
                 attempt(f"continue {name}", lambda name=name: client.resume_process(name))
             except ActivityFailed as error:

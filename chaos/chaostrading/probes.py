@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from chaoslib.exceptions import ActivityFailed
 from chaoslib.types import Configuration, Secrets
 
@@ -13,10 +18,13 @@ __all__ = [
     "client_success",
     "duplicate_orders",
     "leaderless_shards",
+    "longest_wait_s",
     "lost_orders",
     "nodes_serving",
     "replicas_disagreeing",
 ]
+COMPARISONS = 6
+COMPARE_EVERY_S = 0.5
 
 
 def _samples(over_s: float) -> list[sampling.Sample]:
@@ -32,13 +40,22 @@ def _samples(over_s: float) -> list[sampling.Sample]:
 def client_success(
     chain: str = "", over_s: float = 5.0, configuration: Configuration = None, secrets: Secrets = None
 ) -> float:
-    """Share of requests that ended well for the customer (a rejection by rule is an answer), of one chain or of all."""
+    """Share of requests that ended well for the customer (a rejection by rule is an answer): of one chain, or of the kind
+    of request (orders, all others) that fared worse. While the market is closed nobody sends orders; then others decide."""
     samples = _samples(over_s)
-    pairs = [sample.by_chain.get(chain, (0, 0)) if chain else (sample.asked, sample.bad) for sample in samples]
-    asked = sum(pair[0] for pair in pairs)
-    if not asked:
-        raise ActivityFailed(f"customers asked nothing of {chain or 'any chain'} in the last {over_s:g} s")
-    return 1 - sum(pair[1] for pair in pairs) / asked
+    if chain:
+        pairs = [sampling.total(sample.by_chain.get(chain, (0, 0)) for sample in samples)]
+    else:
+        pairs = [sampling.total(sample.orders for sample in samples), sampling.total(s.others for s in samples)]
+    share = sampling.worst_share(pairs)
+    if share is None:
+        raise ActivityFailed(f"customers asked too little of {chain or 'any chain'} in the last {over_s:g} s to tell")
+    return share
+
+
+def longest_wait_s(over_s: float = 5.0, configuration: Configuration = None, secrets: Secrets = None) -> float:
+    """The longest that orders without an answer had been waiting, in seconds, as seen lately."""
+    return max(sample.waiting_s for sample in _samples(over_s))
 
 
 def client_p99_ms(
@@ -63,37 +80,55 @@ def duplicate_orders(configuration: Configuration = None, secrets: Secrets = Non
 
 def leaderless_shards(configuration: Configuration = None, secrets: Secrets = None) -> int:
     """How many shards have no leader now."""
-    client = cluster(configuration)
-    missing = 0
-    for shard, replicas in client.shards().items():
-        roles = []
-        for place in replicas:
-            try:
-                roles.append(attempt("", lambda s=shard, p=place: client.shard_status(s, p))["role"])
-            except ActivityFailed:
-                roles.append("unreachable")
-        missing += "leader" not in roles
-    return missing
+    return sum(
+        all(status["role"] != "leader" for status in replicas) for replicas in _shard_status(configuration).values()
+    )
 
 
 def replicas_disagreeing(configuration: Configuration = None, secrets: Secrets = None) -> int:
-    """How many shards have replicas with different state hashes at the same applied index."""
+    """How many shards have replicas whose state hashes differ after the same commands.
+
+    Replicas are never at the same command when asked one after the other, so the hashes of their last checkpoints count as
+    well, and the differences that the replicas noticed among themselves.
+    """
+    for _ in range(COMPARISONS):
+        shards = _shard_status(configuration)
+        verdicts = [agreement(replicas) for replicas in shards.values()]
+        if any(verdict is False for verdict in verdicts) or all(verdict is True for verdict in verdicts):
+            return sum(verdict is False for verdict in verdicts)
+        time.sleep(COMPARE_EVERY_S)
+    silent = [shard for shard, verdict in zip(shards, verdicts, strict=True) if verdict is None]
+    raise ActivityFailed(f"no two replicas of shard {', '.join(silent)} were seen at the same command")
+
+
+def agreement(replicas: Sequence[Mapping[str, Any]]) -> bool | None:
+    """Whether replicas of a shard agree, from their status; None when no two of them could be compared."""
+    if any(status["hash_mismatches"] for status in replicas):
+        return False
+    hashes: dict[int, list[str]] = {}
+    for status in replicas:
+        points = {int(status["applied"]): str(status["state_hash"])}
+        points.setdefault(int(status["checkpoint"]["index"]), str(status["checkpoint"]["hash"]))
+        for index, state_hash in points.items():
+            hashes.setdefault(index, []).append(state_hash)
+    compared = [found for found in hashes.values() if len(found) > 1]
+    if any(len(set(found)) > 1 for found in compared):
+        return False
+    return True if compared else None
+
+
+def _shard_status(configuration: Configuration) -> dict[str, list[dict[str, Any]]]:
+    """Status of every shard's replicas that answer. Raises ActivityFailed when none of all answers."""
     client = cluster(configuration)
-    disagreeing = 0
-    compared = 0
+    found: dict[str, list[dict[str, Any]]] = {}
     for shard, replicas in client.shards().items():
-        hashes: dict[int, set[str]] = {}
+        found[shard] = []
         for place in replicas:
-            try:
-                status = attempt("", lambda s=shard, p=place: client.shard_status(s, p))
-            except ActivityFailed:
-                continue
-            hashes.setdefault(int(status["applied"]), set()).add(str(status["state_hash"]))
-        compared += bool(hashes)
-        disagreeing += any(len(found) > 1 for found in hashes.values())
-    if not compared:
-        raise ActivityFailed("no replica answers, so nothing can be compared")
-    return disagreeing
+            with contextlib.suppress(ActivityFailed):
+                found[shard].append(attempt("", lambda s=shard, p=place: client.shard_status(s, p)))
+    if not any(found.values()):
+        raise ActivityFailed("no replica of any shard answers")
+    return found
 
 
 def nodes_serving(service: str, centre: str, configuration: Configuration = None, secrets: Secrets = None) -> int:
