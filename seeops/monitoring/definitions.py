@@ -42,6 +42,7 @@ OUTCOMES = {
     "rejected_matching": _("rejected by matching"),
     "failed": _("failed"),
     "unknown": _("unknown"),
+    "unavailable": _("not taken: no way to the shard"),
 }
 _PLACE = re.compile(r"\$\{(\w+)\}")
 
