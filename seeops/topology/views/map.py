@@ -58,10 +58,11 @@ def page(request: HttpRequest) -> HttpResponse:
     passing = {hop.service.name for chain in chains if chain.code == asked["chain"] for hop in chain.hops.all()}
     cells = inventory.cells()
     states, spofs = _states(cells, asked["centre"]), _spofs(snapshot)
-    facts = snapshot.service_by_name
+    facts, domains = snapshot.service_by_name, {domain.code: domain for domain in inventory.domains()}
     rows = [
         {
             "service": facts[item.service],
+            "domain": domains[facts[item.service].domain].name,
             "state": states.get(item.service, "unknown"),
             "spof": item.service in spofs,
             "weight": item,
@@ -72,7 +73,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         "asked": asked,
         "chains": chains,
-        "domains": inventory.domains(),
+        "domains": domains.values(),
         "centres": inventory.centres(),
         "freshness": inventory.freshness(),
         "rows": rows,

@@ -2,24 +2,25 @@
 // data-panel-url="/…/SERVICE/…" data-focus="name"></div>. Choosing a thing loads its panel; the table below says the same.
 import cytoscape from "cytoscape";
 
-const STEP_X = 132;
-const STEP_Y = 54;
+const STEP_X = { least: 126, most: 190 };
+const STEP_Y = { least: 42, most: 84 };
 const SHAPES = { good: "round-rectangle", attention: "round-rectangle", bad: "rectangle", unknown: "round-hexagon" };
 const drawn = new Set();
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
-  return Object.fromEntries(
+  const font = getComputedStyle(document.body).fontFamily;
+  return { font, ...Object.fromEntries(
     ["text", "muted", "line", "surface", "sunk", "accent", "bad", "bad-bg", "attention", "attention-bg", "unknown", "unknown-bg"]
       .map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
-  );
+  ) };
 }
 
 function styles(c) {
   const filled = (state) => ({ "background-color": c[`${state}-bg`], "border-color": c[state], "border-width": 2, color: c[state] });
   return [
     { selector: "node", style: {
-      shape: "data(shape)", width: 112, height: 30, label: "data(label)", "font-size": 11, "font-family": "system-ui, sans-serif",
+      shape: "data(shape)", width: 112, height: 30, label: "data(label)", "font-size": 11, "font-family": c.font,
       "text-valign": "center", "text-halign": "center", "text-max-width": 106, "text-wrap": "ellipsis",
       color: c.text, "background-color": c.sunk, "border-color": c.line, "border-width": 1 } },
     ...["bad", "attention", "unknown"].map((state) => ({ selector: `node[state = "${state}"]`, style: filled(state) })),
@@ -29,19 +30,27 @@ function styles(c) {
       width: "data(width)", "line-color": c.muted, "line-opacity": 0.55, "curve-style": "bezier", "target-arrow-shape": "triangle",
       "target-arrow-color": c.muted, "arrow-scale": 0.7 } },
     { selector: "edge[mode != 'hard']", style: { "line-style": "dashed", "line-opacity": 0.4 } },
-    { selector: ".quiet", style: { opacity: 0.18 } },
+    { selector: ".quiet", style: { opacity: 0.3 } },
     { selector: "node.chosen", style: { "border-color": c.accent, "border-width": 3 } },
     { selector: "edge.near", style: { "line-color": c.accent, "target-arrow-color": c.accent, "line-opacity": 0.95 } },
   ];
 }
 
-function elements(picture) {
+// Layout units become pixels so that the picture fills its place without names running into each other.
+function steps(things, el) {
+  const span = (axis) => Math.max(...things.map((t) => t[axis])) - Math.min(...things.map((t) => t[axis])) || 1;
+  const clamp = (value, { least, most }) => Math.min(most, Math.max(least, value));
+  return { x: clamp((el.clientWidth - 150) / span("x"), STEP_X), y: clamp((el.clientHeight - 70) / span("y"), STEP_Y) };
+}
+
+function elements(picture, el) {
+  const step = picture.things.length ? steps(picture.things, el) : { x: 1, y: 1 };
   const nodes = picture.things.map((thing) => ({
     data: {
       id: thing.id, label: thing.count > 1 ? `${thing.label} · ${thing.count}` : thing.label,
       state: thing.state, shape: SHAPES[thing.state] || "round-hexagon", spof: thing.spof, single: thing.count === 1,
     },
-    position: { x: thing.x * STEP_X, y: thing.y * STEP_Y },
+    position: { x: thing.x * step.x, y: thing.y * step.y },
   }));
   const edges = picture.edges.map((edge) => ({
     data: {
@@ -83,7 +92,7 @@ async function show(el) {
   try {
     const picture = await load(el);
     const graph = cytoscape({
-      container: el, elements: elements(picture), style: styles(colours()), layout: { name: "preset", fit: true, padding: 16 },
+      container: el, elements: elements(picture, el), style: styles(colours()), layout: { name: "preset", fit: true, padding: 16 },
       minZoom: 0.2, maxZoom: 2.5, wheelSensitivity: 0.2, autoungrabify: true, boxSelectionEnabled: false,
     });
     el.graph = graph;
