@@ -109,16 +109,16 @@ def _start(prepared: Prepared, supervisor: Supervisor) -> list[dict[str, Any]]:
         supervisor.start(prepared.environment)
     with step("Console answers"):
         url = variables["SEEOPS_CONSOLE_URL"]
-        awaited.until("The console does not answer", lambda: readiness.console_answers(url), 90, hint)
+        awaited.until("The console does not answer", lambda: readiness.console_answers(url), 180, hint)
         for program in wanted:
             if program.after_console:
                 supervisor.start_program(program.name)
     with step("Cluster is up, orders flow"):
         seen: dict[str, Any] = {}
-        awaited.until("No order flows", lambda: readiness.orders_flow(instance, seen), 120, hint)
+        awaited.until("No order flows", lambda: readiness.orders_flow(instance, seen), 180, hint)
     with step("Prometheus sees the nodes") as note:
         url = variables["PROMETHEUS_URL"]
-        awaited.until("Prometheus sees no node", lambda: readiness.nodes_seen(url) > 0, 120, hint)
+        awaited.until("Prometheus sees no node", lambda: readiness.nodes_seen(url) > 0, 180, hint)
         note.set(f"{readiness.nodes_seen(url):.0f} so far")
     people = load_people(instance)
     write_json(instance.endpoints, readiness.endpoints(instance, variables, people))
