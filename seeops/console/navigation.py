@@ -43,6 +43,18 @@ def _alerts(person: Any) -> int:
     return selectors.needing_somebody()
 
 
+def _tickets(person: Any) -> int:
+    from seeops.changes import selectors
+
+    return selectors.waiting_for(person)
+
+
+def _releases(person: Any) -> int:
+    from seeops.releases import selectors
+
+    return selectors.releases_waiting()
+
+
 PLACES: list[Place] = [
     Place("now", _("Now"), "◉", [Item(_("Overview"), "console:overview", "estate.view")]),
     Place(
@@ -56,7 +68,16 @@ PLACES: list[Place] = [
             Item(_("Topology"), "topology:map", "topology.view"),
         ],
     ),
-    Place("change", _("Change"), "⇄", []),
+    Place(
+        "change",
+        _("Change"),
+        "⇄",
+        [
+            Item(_("Changes"), "changes:list", "change.view", _tickets),
+            Item(_("Releases"), "releases:list", "release.view", _releases),
+            Item(_("Automation"), "automation:list", "automation.view"),
+        ],
+    ),
     Place(
         "watch",
         _("Watch"),

@@ -1,6 +1,20 @@
 """Addresses of the releases pages."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from seeops.releases import views
 
 app_name = "releases"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.release_list, name="list"),
+    path("new/", views.release_new, name="new"),
+    path("preview/", views.preview, name="preview"),
+    path("verdicts/<int:pk>/figure.json", views.verdict_figure, name="verdict_figure"),
+    path("<int:pk>/", views.release_detail, name="detail"),
+    path("<int:pk>/live/", views.live, name="live"),
+    path("<int:pk>/board.json", views.board, name="board"),
+    path("<int:pk>/log/", views.log, name="log"),
+    path("<int:pk>/verdicts/", views.verdict_list, name="verdicts"),
+    path("<int:pk>/retry/", views.retry, name="retry"),
+    path("<int:pk>/<slug:verb>/", views.act, name="act"),
+]

@@ -1,0 +1,271 @@
+"""Pages of releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from seeops.accounts import rights
+from seeops.changes import services as changes
+from seeops.changes.models import ChangeTicket
+from seeops.core.errors import InvalidInput, SeeOpsError
+from seeops.core.export import csv_response
+from seeops.core.http import done
+from seeops.inventory import selectors as inventory
+from seeops.inventory.models import Service
+from seeops.releases import batches, drawing, planning, selectors, services, states
+from seeops.releases.filters import ReleaseFilter
+from seeops.releases.models import Release, ReleaseState, Verdict
+
+PAGE_ROWS = 100
+COLUMNS = ("number", "service__name", "version__number", "state", "state_reason", "ticket__number",
+           "started_by__username", "started_at", "finished_at")  # fmt: skip
+TABS = {
+    "board": gettext_lazy("Board"), "verdicts": gettext_lazy("Verdicts"), "log": gettext_lazy("Log"),
+    "plan": gettext_lazy("Plan"), "history": gettext_lazy("History"), "audit": gettext_lazy("Audit"),
+}  # fmt: skip
+
+
+@require_GET
+def release_list(request: HttpRequest) -> HttpResponseBase:
+    """Newest first, paged by key, filtered by the address."""
+    rights.require(request.user, "release.view")
+    found = ReleaseFilter(request.GET, queryset=selectors.releases()).qs
+    if request.GET.get("format") == "csv":
+        return csv_response(request, "releases.csv", COLUMNS, found.values_list(*COLUMNS))
+    before = request.GET.get("before", "")
+    if before.isdigit():
+        found = found.filter(pk__lt=int(before))
+    rows = list(found[: PAGE_ROWS + 1])
+    context = {
+        "rows": rows[:PAGE_ROWS],
+        "next_before": rows[PAGE_ROWS - 1].pk if len(rows) > PAGE_ROWS else None,
+        "states": ReleaseState.choices,
+    }
+    return render(request, "releases/rows.html" if request.htmx else "releases/list.html", context)  # type: ignore[attr-defined]
+
+
+@require_http_methods(["GET", "POST"])
+def release_new(request: HttpRequest) -> HttpResponse:
+    """Plan a release for a ticket: the batches are previewed while one types."""
+    rights.require(request.user, "release.plan")
+    data = request.POST or request.GET
+    context = _plan_context(request, data)
+    if request.method == "POST":
+        try:
+            release = _plan(request, context["ticket"])
+        except InvalidInput as error:
+            context["problem"] = str(error)
+            return render(request, "releases/new.html", context, status=400)
+        text = _("%(release)s is planned; an approval must cover this plan.") % {"release": release.number}
+        return done(request, text, reverse("changes:detail", args=[release.ticket_id]))
+    return render(request, "releases/new.html", context)
+
+
+def _plan(request: HttpRequest, ticket: ChangeTicket | None) -> Release:
+    if ticket is None:
+        raise InvalidInput(_("Choose the ticket that the release belongs to."), field="ticket")
+    service = _service(request.POST.get("service", ""))
+    if service is None:
+        raise InvalidInput(_("Choose the service."), field="service")
+    return services.release_plan(actor=request.user, ticket=ticket, service=service, **_inputs(request.POST))
+
+
+def _plan_context(request: HttpRequest, data: Any) -> dict[str, Any]:
+    tickets = selectors.plannable_tickets(request.user)
+    ticket = tickets.filter(pk=data.get("ticket")).first() if str(data.get("ticket", "")).isdigit() else None
+    offered = list(ticket.services.all()) if ticket else []
+    service = _service(data.get("service", "")) or (offered[0] if len(offered) == 1 else None)
+    return {
+        "tickets": tickets[:200],
+        "ticket": ticket,
+        "services": offered,
+        "service": service,
+        "versions": inventory.versions_of(service) if service else [],
+        "version": data.get("version", ""),
+        "expression": data.get("expression", "") or batches.DEFAULT_EXPRESSION,
+        "soak_s": data.get("soak_s", "") or 60,
+        "drain": data.get("drain", "1") != "0" if request.method == "GET" else bool(data.get("drain")),
+        **_preview(service, data),
+    }
+
+
+def _inputs(data: Any) -> dict[str, Any]:
+    soak = str(data.get("soak_s") or "60")
+    if not soak.isdigit():
+        raise InvalidInput(_("The soak time is a whole number of seconds."), field="soak_s")
+    expression = data.get("expression", "").strip()
+    # The usual batches are a wish: for a small service the empty ones among them are left out.
+    usual = expression == batches.DEFAULT_EXPRESSION
+    return {
+        "version": data.get("version", ""),
+        "expression": "" if usual else expression,
+        "soak_s": int(soak),
+        "drain": bool(data.get("drain")),
+    }
+
+
+def _preview(service: Service | None, data: Any) -> dict[str, Any]:
+    """The plan as it would be, or why there is none."""
+    if service is None or not data.get("version"):
+        return {"made": None, "problem": ""}
+    try:
+        made = planning.draft(service=service, **_inputs(data))
+    except SeeOpsError as error:
+        return {"made": None, "problem": str(error)}
+    running = selectors.running().filter(service=service).first()
+    return {"made": made, "problem": "", "running": running, "batches": _centres(made.plan)}
+
+
+def _centres(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plan's batches with their nodes by centre."""
+    shown = []
+    for batch in plan["batches"]:
+        centres: dict[str, list[str]] = {}
+        for node in batch["nodes"]:
+            centres.setdefault(node["centre"], []).append(node["name"])
+        shown.append({**batch, "count": len(batch["nodes"]), "centres": list(centres.items())})
+    return shown
+
+
+def _service(name: str) -> Service | None:
+    return inventory.services().filter(name=name).first() if name else None
+
+
+@require_GET
+def preview(request: HttpRequest) -> HttpResponse:
+    """The form's lower part for what is typed: versions of the service, batches with their nodes."""
+    rights.require(request.user, "release.view")
+    return render(request, "releases/preview.html", _plan_context(request, request.GET))
+
+
+@require_GET
+def release_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    rights.require(request.user, "release.view")
+    release = get_object_or_404(
+        Release.objects.select_related("service", "version", "ticket", "created_by", "started_by", "retry_of"), pk=pk
+    )
+    tab = request.GET.get("tab", "board")
+    context = {**_live(release), "tab": tab if tab in TABS else "board", "tabs": TABS.items()}
+    return render(request, "releases/detail.html", context | _of_tab(release, context["tab"]))
+
+
+def _of_tab(release: Release, tab: str) -> dict[str, Any]:
+    if tab == "board":
+        return {"board": selectors.board(release), "last_verdict": selectors.verdicts(release).first()}
+    if tab == "verdicts":
+        return {"verdicts": selectors.verdicts(release)}
+    if tab == "log":
+        return {"after": selectors.log_tail_after(release), "runs": selectors.runs(release)}
+    if tab == "plan":
+        return {"plan_batches": _centres(release.plan)}
+    if tab == "history":
+        return {"events": release.events.select_related("actor").order_by("-id")[:500]}
+    return {}
+
+
+def _live(release: Release) -> dict[str, Any]:
+    return {
+        "release": release,
+        "batches": selectors.batches(release),
+        "progress": selectors.progress(release),
+        "not_startable": changes.startable(release.ticket, release.plan_digest)
+        if release.state == states.READY
+        else "",
+        "promotable": release.state == states.HOLDING and release.batches.filter(state=states.HELD).exists(),
+    }
+
+
+@require_GET
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that changes: state, buttons, batches, progress."""
+    rights.require(request.user, "release.view")
+    release = get_object_or_404(
+        Release.objects.select_related("service", "version", "ticket", "created_by", "started_by", "retry_of"), pk=pk
+    )
+    return render(request, "releases/live.html", _live(release))
+
+
+@require_GET
+def board(request: HttpRequest, pk: int) -> JsonResponse:
+    rights.require(request.user, "release.view")
+    return JsonResponse(selectors.board(get_object_or_404(Release.objects.defer("plan"), pk=pk)))
+
+
+@require_GET
+def log(request: HttpRequest, pk: int) -> HttpResponse:
+    """Events after `after`, and the place where the next ones will be asked for."""
+    rights.require(request.user, "release.view")
+    release = get_object_or_404(Release.objects.defer("plan"), pk=pk)
+    after = request.GET.get("after", "0")
+    lines = selectors.log_lines(release, after=int(after) if after.isdigit() else 0)
+    context = {
+        "lines": lines,
+        "release": release,
+        "next_after": lines[-1].pk if lines else after,
+        "more": len(lines) == selectors.LOG_PAGE,
+    }
+    return render(request, "releases/log_lines.html", context)
+
+
+@require_GET
+def verdict_list(request: HttpRequest, pk: int) -> HttpResponse:
+    """The verdicts as a fragment."""
+    rights.require(request.user, "release.view")
+    release = get_object_or_404(Release.objects.defer("plan"), pk=pk)
+    found = selectors.verdicts(release)
+    shown = found[:1] if request.GET.get("last") else found
+    return render(request, "releases/verdicts.html", {"release": release, "verdicts": shown})
+
+
+@require_GET
+def verdict_figure(request: HttpRequest, pk: int) -> JsonResponse:
+    """The two distributions of a verdict, as a Plotly figure."""
+    rights.require(request.user, "release.view")
+    kept = get_object_or_404(Verdict, pk=pk)
+    margin = kept.evidence.get("settings", {}).get("duration_margin", 0.0)
+    names = {
+        "changed": _("changed nodes"), "peers": _("peers"), "duration": _("duration of a request"),
+        "share": _("share of requests"), "margin": _("peers + %(m)d %%: the margin") % {"m": round(margin * 100)},
+    }  # fmt: skip
+    figure = drawing.distributions(kept.evidence.get("changed", []), kept.evidence.get("peers", []), margin, names)
+    return JsonResponse(figure)
+
+
+ACTIONS: dict[str, Any] = {
+    "start": (
+        lambda actor, release, reason: services.release_start(actor=actor, release=release),
+        gettext_lazy("started"),
+    ),
+    "hold": (services.release_hold, gettext_lazy("held")),
+    "resume": (services.release_resume, gettext_lazy("resumed")),
+    "promote": (services.release_promote, gettext_lazy("promoted by one batch")),
+    "abort": (services.release_abort, gettext_lazy("aborted: touched nodes go back")),
+    "rollback-again": (services.release_rollback_again, gettext_lazy("the roll-back is tried again")),
+}
+
+
+@require_POST
+def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """One of ACTIONS; each service checks right, state and reason."""
+    release = get_object_or_404(Release, pk=pk)
+    if verb not in ACTIONS:
+        raise InvalidInput(_("“%(verb)s” is not something a release can do.") % {"verb": verb[:40]}, field="verb")
+    carry_out, word = ACTIONS[verb]
+    carry_out(actor=request.user, release=release, reason=request.POST.get("reason", ""))
+    return done(request, f"{release.number} {word}", reverse("releases:detail", args=[release.pk]))
+
+
+@require_POST
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """A new release with the same plan inputs; it needs its own approval."""
+    fresh = services.release_retry(actor=request.user, release=get_object_or_404(Release, pk=pk))
+    text = _("%(release)s is planned; it needs an approval of its own.") % {"release": fresh.number}
+    return done(request, text, reverse("releases:detail", args=[fresh.pk]))
