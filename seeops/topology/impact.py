@@ -81,7 +81,11 @@ class ChainImpact:
 
 @dataclass(frozen=True)
 class ImpactReport:
-    """The frozen answer. Shares are between 0 and 1, rates in requests per second at the peak (or as given)."""
+    """The frozen answer. Shares are between 0 and 1, rates in requests per second at the peak (or as given).
+
+    `uncertain` are the chains of which nothing can be said: nodes they need are unknown, and without these they would not
+    carry their flow even before anything is taken away.
+    """
 
     snapshot_digest: str
     basis: str
@@ -95,9 +99,10 @@ class ImpactReport:
     total_per_s: float
     new_single_points: list[Spof]
     old_single_points: list[Spof]
+    uncertain: list[str]
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "digest": self.digest}
+        return {**asdict(self), "verdict": self.verdict, "digest": self.digest}
 
     @cached_property
     def digest(self) -> str:
@@ -109,6 +114,15 @@ class ImpactReport:
     def breaks(self) -> bool:
         """Whether customers would notice: some chain loses flow."""
         return any(chain.lost_share > _EPSILON for chain in self.chains)
+
+    @property
+    def verdict(self) -> str:
+        """breaks, uncertain (too much is unknown to say that it does not), lags, or safe."""
+        if self.breaks:
+            return "breaks"
+        if self.uncertain:
+            return "uncertain"
+        return "lags" if self.chains else "safe"
 
 
 def impact(
@@ -152,7 +166,28 @@ def impact(
         total_per_s=total,
         new_single_points=[spof for spof in new if (spof.service, spof.centre, spof.shard) not in was],
         old_single_points=old,
+        uncertain=_uncertain(snapshot, before),
     )
+
+
+def _uncertain(snapshot: Snapshot, before: Carrying) -> list[str]:
+    doubtful = {node.service for node in snapshot.nodes if not node.known}
+    hard = [(d.caller, d.callee) for d in snapshot.dependencies if d.mode == "hard" and not d.from_chain]
+    grown = True
+    while grown:
+        more = {caller for caller, callee in hard if callee in doubtful} - doubtful
+        doubtful |= more
+        grown = bool(more)
+    return [
+        chain.code
+        for chain in snapshot.chains
+        if doubtful.intersection(chain.sync_services)
+        and any(
+            before.of(service, centre.code) < 1 - _EPSILON
+            for service in chain.sync_services
+            for centre in snapshot.centres
+        )
+    ]
 
 
 def _resolve(

@@ -5,21 +5,26 @@ The browser only draws: laying out a thousand nodes takes a script tens of secon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 SWEEPS = 24
 
 
-def layered(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
+def layered(
+    names: Sequence[str], edges: Sequence[tuple[str, str]], roots: Collection[str] | None = None
+) -> dict[str, tuple[float, float]]:
     """Positions {name: (x, y)} with one unit between layers (x, from callers to callees) and at least one unit between
     neighbours in a layer (y, centred on 0). Edges between unknown names and loops are ignored; cycles are broken at the
-    edge that closes them. Equal input gives equal output."""
+    edge that closes them. `roots` are what begins on the left; other things without a caller stand just before what they
+    call (all of them begin on the left when None). Equal input gives equal output."""
     index = {name: i for i, name in enumerate(names)}
     pairs = sorted({(index[a], index[b]) for a, b in edges if a in index and b in index and a != b})
     forward = _acyclic(len(names), pairs)
     layer = _longest_path(len(names), forward)
+    if roots is not None:
+        _pull(layer, forward, {index[name] for name in roots if name in index})
     order = _sweep(layer, forward)
     return {name: (float(layer[i]), float(order[i])) for name, i in index.items()}
 
@@ -60,6 +65,13 @@ def _longest_path(count: int, edges: np.ndarray) -> np.ndarray:
             break
         layer = lifted
     return layer
+
+
+def _pull(layer: np.ndarray, edges: np.ndarray, roots: set[int]) -> None:
+    """Move what nobody calls next to what it calls."""
+    called = set(edges[:, 1].tolist())
+    for node in set(edges[:, 0].tolist()) - called - roots:
+        layer[node] = layer[edges[edges[:, 0] == node, 1]].min() - 1
 
 
 def _sweep(layer: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -91,7 +91,8 @@ def picture(
     merged = _merge(wires, group)
     rank = _ranks(snapshot, group)
     forward = [pair for pair in merged if rank.get(pair[0], 0.0) < rank.get(pair[1], 0.0)]
-    places = layered(sorted(members), forward)
+    roots = {group[chain.hops[0].service] for chain in snapshot.chains if chain.hops and chain.hops[0].service in group}
+    places = layered(sorted(members), forward, {thing for thing in roots if rank[thing] < 0.3})
     return Picture(
         things=[
             Thing(
@@ -152,13 +153,15 @@ def _merge(wires: dict[tuple[str, str], _Wire], group: dict[str, str]) -> dict[t
 
 
 def _ranks(snapshot: Snapshot, group: dict[str, str]) -> dict[str, float]:
-    """How deep in the chains a thing usually stands, 0 to 1; what no chain passes stands behind its callers. An edge that
+    """How deep in the chains a thing usually stands, 0 to 1; components stand behind everything. An edge that
     runs against this order (an answer that leaves through the gateway) is drawn, but does not shape the layers."""
     found: dict[str, list[float]] = defaultdict(list)
     for chain in snapshot.chains:
         for place, hop in enumerate(chain.hops):
             if hop.service in group:
-                found[group[hop.service]].append(place / max(1, len(chain.hops) - 1))
+                depth = place / max(1, len(chain.hops) - 1)
+                component = snapshot.service_by_name[hop.service].kind == "component"
+                found[group[hop.service]].append(max(depth, 1.0) if component else depth)
     ranks = {name: sum(places) / len(places) for name, places in found.items()}
     return {thing: ranks.get(thing, 1.5) for thing in set(group.values())}
 
