@@ -1,0 +1,83 @@
+"""The simulation is only worth something if it finds mistakes: each of these breaks one rule on purpose and must be noticed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import pytest
+
+from trading_sim.shard import storage
+from trading_sim.shard.engine import Engine
+from trading_sim.shard.journal import Recovered, recover
+from trading_sim.shard.messages import VoteRequest
+from trading_sim.shard.raft import Raft, Role
+from trading_sim.shard.replication import Replication
+from trading_sim.shard.sequencer import Sequencer
+from trading_sim.shard.sessions import Sessions
+from trading_sim.sim.shard_checker import ShardViolation
+from trading_sim.sim.shard_schedules import run_schedule
+
+WITH_ROT = range(4, 600, 4)
+
+
+def first_violation(seeds: Iterable[int] = range(1, 300)) -> str:
+    for seed in seeds:
+        try:
+            run_schedule(seed)
+        except ShardViolation as violation:
+            return str(violation)
+    return ""
+
+
+def test_acknowledging_before_the_disk_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    drain = Engine._drain
+
+    def hasty(engine: Engine) -> None:
+        engine.raft.messages = [(peer, message, False) for peer, message, _ in engine.raft.messages]
+        drain(engine)
+
+    monkeypatch.setattr(Engine, "_drain", hasty)
+    assert first_violation()
+
+
+def test_voting_twice_in_a_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Raft._on_vote_request
+
+    def generous(raft: Raft, peer: str, request: VoteRequest, now: int) -> None:
+        raft.vote = raft.name if raft.vote == raft.name else ""
+        answer(raft, peer, request, now)
+
+    monkeypatch.setattr(Raft, "_on_vote_request", generous)
+    assert "both led term" in first_violation()
+
+
+def test_committing_what_is_on_one_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(raft: Raft) -> None:
+        raft.commit = max(raft.commit, raft.stable)
+
+    monkeypatch.setattr(Replication, "_advance_commit", alone)
+    assert first_violation()
+
+
+def test_reading_without_a_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, "lease_valid", lambda raft, now: raft.role is Role.LEADER)
+    assert "answered a read" in first_violation()
+
+
+def test_executing_a_repeated_request_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sessions, "answer", lambda sessions, client, request: None)
+    assert first_violation()
+
+
+def test_taking_a_corrupt_middle_for_a_torn_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trusting(*arguments: object) -> Recovered:
+        return dataclasses.replace(recover(*arguments), damage=None, cut_tail=True)
+
+    monkeypatch.setattr(storage, "recover", trusting)
+    assert first_violation(WITH_ROT)
+
+
+def test_letting_stamped_time_follow_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sequencer, "stamp_time", lambda sequencer, wall_ns: wall_ns)
+    assert "time go back" in first_violation()
