@@ -21,7 +21,7 @@ from typing import Any
 from chaoslib.exceptions import ActivityFailed, ChaosException
 from chaoslib.experiment import run_experiment
 from chaoslib.hypothesis import run_steady_state_hypothesis
-from chaoslib.run import RunEventHandler
+from chaoslib.run import EventHandlerRegistry, RunEventHandler
 from chaoslib.types import Schedule, Strategy
 
 from chaos import document, recovery, verdict
@@ -33,6 +33,8 @@ HYPOTHESIS_EVERY_S = 2.0
 WARM_UP_S = 6.0
 STOP_POLL_S = 0.3
 SETTLE_POLL_S = 2.0
+# Windows of probes must have left the fault behind before they can say that all is well again.
+SHORTEST_SETTLE_S = 20.0
 
 
 class Reporter(RunEventHandler):  # type: ignore[misc]
@@ -162,18 +164,19 @@ def _clear(configuration: dict[str, Any], spool: Spool) -> tuple[bool, str]:
 
 def _restored(subject: document.Document, configuration: dict[str, Any], spool: Spool) -> bool | None:
     """Whether the steady state holds again within the declared recovery time; None when it could not be measured."""
-    deadline = time.monotonic() + max(10.0, subject.declared.recovery_s)
+    deadline = time.monotonic() + max(SHORTEST_SETTLE_S, subject.declared.recovery_s)
+    registry = EventHandlerRegistry()
     met: bool | None = None
+    why: Any = ""
     while met is not True and time.monotonic() < deadline:
         time.sleep(SETTLE_POLL_S)
         try:
-            state = run_steady_state_hypothesis(copy.deepcopy(subject.body), configuration, {})
+            state = run_steady_state_hypothesis(copy.deepcopy(subject.body), configuration, {}, None, registry)
         except (ChaosException, TypeError) as error:
-            met = None
-            spool.event("restored-unmeasured", why=str(error))
+            met, why = None, str(error)
         else:
-            met = bool(state and state.get("steady_state_met"))
-    spool.event("restored", met=met)
+            met, why = verdict.steady(state), _outputs(state)
+    spool.event("restored", met=met, probes=why)
     return met
 
 

@@ -79,6 +79,13 @@ def judge(
     return verdict(Outcome.HELD, "")
 
 
+def steady(state: Mapping[str, Any] | None) -> bool | None:
+    """Whether a hypothesis held; None when one of its probes could not be measured."""
+    if state is None or not state.get("probes") or any(not _measured(probe) for probe in state["probes"]):
+        return None
+    return bool(state.get("steady_state_met"))
+
+
 def _rollbacks_succeeded(journal: Mapping[str, Any] | None) -> bool:
     if journal is None:
         return True

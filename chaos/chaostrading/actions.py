@@ -4,6 +4,8 @@ the experiment, the console or the network between. Every action can be repeated
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from chaoslib.exceptions import ActivityFailed
@@ -23,6 +25,10 @@ __all__ = [
     "pause_shard_primary",
 ]
 MOST_LEASE_S = 900.0
+CLEAR_WITHIN_S = 20.0
+CLEAR_POLL_S = 1.0
+Listing = Callable[[], list[dict[str, Any]]]
+Clear = Callable[[str], Any]
 
 
 def _lease(lease_s: float) -> float:
@@ -172,27 +178,39 @@ def _replica(configuration: Configuration, shard: int, role: str) -> str:
 
 
 def clear_faults(configuration: Configuration = None, secrets: Secrets = None) -> dict[str, Any]:
-    """Remove every fault that this run injected, in centres, replicas and load, and continue processes that are paused or kept down.
+    """Remove every fault that this run injected, in centres, replicas and load, and continue processes that are paused or
+    kept down.
 
-    Can be repeated. Raises ActivityFailed, naming the place, when one could not be reached: its leases then end by
-    themselves.
+    Can be repeated. A process that is only coming back is waited for. Raises ActivityFailed, naming the place, when one
+    could not be reached: its leases then end by themselves.
     """
     client = cluster(configuration)
-    name = owner(configuration)
+    failed = _continue_processes(client)
+    places = _places(client)
     removed: list[str] = []
-    failed: list[str] = []
-    for place, listing, clear in _places(client):
-        try:
-            for fault in attempt(place, listing):
-                if fault.get("owner") == name:
-                    attempt(place, lambda clear=clear, fault=fault: _remove(clear, str(fault["lease"])))
-                    removed.append(f"{place}/{fault['lease']}")
-        except ActivityFailed as error:
-            failed.append(str(error))
-    failed += _continue_paused(client)
+    deadline = time.monotonic() + CLEAR_WITHIN_S
+    while True:
+        problems: dict[str, str] = {}
+        for place, (listing, clear) in places.items():
+            try:
+                removed += _clear_place(place, listing, clear, owner(configuration))
+            except ActivityFailed as error:
+                problems[place] = str(error)
+        if not problems or time.monotonic() > deadline:
+            break
+        places = {place: places[place] for place in problems}
+        time.sleep(CLEAR_POLL_S)
+    failed += problems.values()
     if failed:
         raise ActivityFailed("not everything could be cleared: " + "; ".join(failed))
     return {"removed": removed}
+
+
+def _clear_place(place: str, listing: Listing, clear: Clear, name: str) -> list[str]:
+    own = [str(fault["lease"]) for fault in attempt(place, listing) if fault.get("owner") == name]
+    for lease in own:
+        attempt(place, lambda lease=lease: _remove(clear, lease))
+    return [f"{place}/{lease}" for lease in own]
 
 
 def _remove(clear: Any, lease: str) -> None:
@@ -204,25 +222,24 @@ def _remove(clear: Any, lease: str) -> None:
             raise
 
 
-def _places(client: Any) -> list[tuple[str, Any, Any]]:
-    places: list[tuple[str, Any, Any]] = [
-        (centre, lambda c=centre: client.faults(c), lambda lease, c=centre: client.clear_fault(c, lease))
+def _places(client: Any) -> dict[str, tuple[Listing, Clear]]:
+    """Everything that can hold a fault by name: how to list its faults, how to remove one."""
+    places: dict[str, tuple[Listing, Clear]] = {
+        centre: (lambda c=centre: client.faults(c), lambda lease, c=centre: client.clear_fault(c, lease))
         for centre in client.endpoints["centres"]
-    ]
+    }
     for shard, replicas in client.shards().items():
         for place in replicas:
-            places.append(
-                (
-                    f"shard-{shard}-{place}",
-                    lambda s=shard, p=place: client.shard_faults(s, p)["faults"],
-                    lambda lease, s=shard, p=place: client.clear_shard_fault(s, p, lease),
-                )
+            places[f"shard-{shard}-{place}"] = (
+                lambda s=shard, p=place: client.shard_faults(s, p)["faults"],
+                lambda lease, s=shard, p=place: client.clear_shard_fault(s, p, lease),
             )
-    places.append(("load", lambda: client.load_faults(), client.clear_load_fault))
+    places["load"] = (client.load_faults, client.clear_load_fault)
     return places
 
 
-def _continue_paused(client: Any) -> list[str]:
+def _continue_processes(client: Any) -> list[str]:
+    """Continue what is paused or kept down; returns what went wrong."""
     failed = []
     for name, child in attempt("list the cluster's processes", client.processes)["children"].items():
         if child.get("paused") or child.get("held_s"):
