@@ -139,7 +139,6 @@ class CustomersProcess:
         for keeper, client in zip(self.keepers, self.clients, strict=True):
             await self._take_over(keeper, client)
         self.book.checkpoint()
-        self.clock.join(max(keeper.state.day for keeper in self.keepers if keeper.state))
         self.ready = True
         pending = sorted(self.book.pending.values(), key=lambda operation: operation.op)
         async with asyncio.TaskGroup() as group:

@@ -72,6 +72,8 @@ class ShardKeeper:
     async def observe(self) -> None:
         """Ask the shard where it stands; a day that is new to the flow brings new bands."""
         rows = [await self.client.query_symbol(symbol) for symbol in range(len(self.flow.market.lots))]
+        if self.state is None:
+            self.clock.join(rows[0]["day"])
         new_day = self.state is None or rows[0]["day"] != self.state.day
         if new_day:
             if self.state is not None:

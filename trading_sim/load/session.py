@@ -78,8 +78,12 @@ class SessionClock:
         beside.write_text(json.dumps({"day": self.day, "started_at": self.started_at}), encoding="utf-8")
         beside.replace(self._path)
 
-    def join(self, day: int) -> None:
-        """The shards are already at `day`: go on from there."""
+    def join(self, shard_day: int) -> None:
+        """A shard was found at `shard_day`: when it is ahead of this clock (whose file is new), go on from there.
+
+        In the closing segment a shard that has settled is one day ahead as it should be.
+        """
+        day = shard_day - (1 if self.moment().segment == CLOSING_SEGMENT else 0)
         if day > self.day:
             self.day = day
             self.save()

@@ -82,6 +82,20 @@ def test_symbols_in_different_phases_are_brought_together(tmp_path):
     assert set(client.shard.machine.phases.tolist()) == {3}
 
 
+@pytest.mark.parametrize(("elapsed", "day"), [(100.0, 3), (999.0, 2)])
+def test_a_new_clock_joins_the_day_of_the_shards(tmp_path, elapsed, day):
+    now = [0.0]
+    clock = SessionClock(tmp_path / "session.json", SessionCalendar(1000), lambda: now[0])
+    now[0] = elapsed
+    client = FlakyClient([])
+    client.shard.machine.ledger.state.totals[1] = 3
+    keeper = ShardKeeper(0, client, clock, ShardFlow(CONFIG, 1), iter(range(1, 99)).__next__)
+    asyncio.run(keeper.round())
+    assert clock.day == day
+    asyncio.run(keeper.round())
+    assert client.shard.machine.day == 3
+
+
 def test_a_shard_that_is_ahead_waits_closed(tmp_path):
     clock = SessionClock(tmp_path / "session.json", SessionCalendar(1000), lambda: 100.0)
     clock.started_at = 0.0
