@@ -139,8 +139,10 @@ class Engine:
             self.requests_repeated += 1
             self._waiting.setdefault(index, []).append(reply)
             return
-        if self._sequencer is None or self._is_full():
-            reply(Refused(Refusal.BUSY, "Too much is waiting to be executed.", self.name))
+        if self._sequencer is None or self.raft.handing_over or self._is_full():
+            reply(
+                Refused(Refusal.BUSY, "Too much is waiting to be executed, or another replica takes over.", self.name)
+            )
             return
         entry = self._sequencer.batch(
             term=self.raft.term,

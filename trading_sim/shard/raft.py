@@ -233,6 +233,11 @@ class Raft(Replication):
         self.messages.append((peer, TakeOver(self.term), False))
         return True
 
+    @property
+    def handing_over(self) -> bool:
+        """This leader has asked a follower to take over: an entry proposed now would put that follower behind."""
+        return self.role is Role.LEADER and self._given_up_ns is not None
+
     # Log
 
     def propose(self, entry: Entry, now: int) -> None:
