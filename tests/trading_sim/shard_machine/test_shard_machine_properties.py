@@ -152,3 +152,15 @@ def test_cash_moves_exactly_by_trades_and_their_fees(flow):
     for row in machine.config.accounts:
         cash = machine.query_account(row["account"])["cash"]
         assert cash["free"] + cash["frozen"] == row["cash"] - paid[row["account"]]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.lists(rows(), min_size=1, max_size=12), min_size=1, max_size=8))
+def test_both_engines_give_the_same_machine(flow):
+    machines = [ShardMachine(small_config(engine=engine)) for engine in ("twin", "numba")]
+    for now, batch in enumerate(batches(flow)):
+        twin, compiled = (machine.apply(batch, now) for machine in machines)
+        assert twin.events.tobytes() == compiled.events.tobytes()
+        assert twin.rejects.tobytes() == compiled.rejects.tobytes()
+    assert machines[0].core.state_hash() == machines[1].core.state_hash()
+    assert machines[0].state_hash() == machines[1].state_hash()
