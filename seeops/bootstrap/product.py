@@ -12,7 +12,7 @@ from typing import Any
 from . import checks, readiness, valkey
 from .credentials import load_people, load_secrets
 from .errors import SetupError
-from .files import private_folder, write_json
+from .files import private_folder, read_json, write_json
 from .paths import Instance
 from .processes import members, sweep, wait_until
 from .programs import programs
@@ -44,7 +44,8 @@ def only_one(instance: Instance) -> Iterator[None]:
 
 
 def _already(instance: Instance) -> str:
-    return f"The product already runs at {instance.url('console')}: use it, or stop it with `make down`."
+    address = (read_json(instance.endpoints) or {}).get("console") or instance.url("console")
+    return f"The product already runs at {address}: use it, or stop it with `make down`."
 
 
 def run(instance: Instance) -> None:
