@@ -13,6 +13,7 @@ import numpy as np
 from trading_sim.protocol.topology import Topology
 
 PEER_TIMEOUT_S = 1.0
+PEER_REST_S = 2.0  # a peer that did not answer is not asked again for this long
 SHARD_TIMEOUT_S = 3.0
 LOST_REPLY_TRIES = 3
 CLIENTS_KEPT = 16
@@ -98,26 +99,32 @@ class Peers:
         self.order = [(name, urls[name], topology.latency_between(centre, name) / 1e3) for name in nearest]
         self.links, self.rng = links, rng
         self._session: aiohttp.ClientSession | None = None
+        self._rests_until: dict[str, float] = {}
 
     async def call(self, service: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         """(seconds, ok) of `count` requests served elsewhere; all failed when no other centre serves them."""
         spent = 0.0
+        now = asyncio.get_running_loop().time()
         for name, url, latency_s in self.order:
-            if self.links.cut or name not in self.service_centres[service]:
+            if self.links.cut or name not in self.service_centres[service] or now < self._rests_until.get(name, 0.0):
                 continue
-            if self._session is None:
-                self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PEER_TIMEOUT_S))
-            try:
-                async with self._session.post(f"{url}/hop", json={"service": service, "count": count}) as response:
-                    answer = await response.json() if response.status == 200 else None
-            except (aiohttp.ClientError, TimeoutError):
-                answer = None
+            answer = await self._ask(name, url, service, count)
             if answer is None:
                 spent += 2 * latency_s
                 continue
             seconds = np.array(answer["seconds"]) + spent + 2 * (latency_s + self.links.delay_s)
             return seconds, np.array(answer["ok"], bool) & (self.rng.random(count) >= self.links.drop)
         return np.full(count, spent), np.zeros(count, bool)
+
+    async def _ask(self, name: str, url: str, service: str, count: int) -> dict | None:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PEER_TIMEOUT_S))
+        try:
+            async with self._session.post(f"{url}/hop", json={"service": service, "count": count}) as response:
+                return await response.json() if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError):
+            self._rests_until[name] = asyncio.get_running_loop().time() + PEER_REST_S
+            return None
 
     async def close(self) -> None:
         if self._session:

@@ -63,7 +63,7 @@ class ChainRunner:
             if count > MAX_REQUESTS:
                 raise FlowError(f"chain {chain}: {count} requests in one tick, at most {MAX_REQUESTS}")
 
-    async def serve_hop(self, service: str, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+    def serve_hop(self, service: str, count: int) -> tuple[np.ndarray, np.ndarray] | None:
         """A hop for another centre; None when this centre has no instance in rotation either."""
         return self.caller.call(self.arrays.service_index[service], count)
 

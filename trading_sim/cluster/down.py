@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import time
 from pathlib import Path
 
-import psutil
-
-from trading_sim.client.cluster import ClusterClient
-from trading_sim.client.errors import ClusterError, EndpointsMissing
+from trading_sim.client.errors import ClusterError
 from trading_sim.client.http import call
+from trading_sim.cluster.layout import lock_holder
 
 DOWN_TIMEOUT_S = 30.0
 
@@ -22,33 +22,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=down)
 
 
-def _fail(text: str) -> int:
-    sys.stderr.write(text + "\n")
-    return 2
-
-
 def down(args: argparse.Namespace) -> int:
-    client = ClusterClient(args.state / "endpoints.json")
-    try:
-        pid = client.endpoints["supervisor_pid"]
-        call("POST", f"{client.endpoints['control']}/shutdown")
-    except EndpointsMissing:
-        sys.stdout.write(f"no cluster runs in {args.state}" + "\n")
+    holder = lock_holder(args.state)
+    if holder is None:
+        sys.stdout.write(f"no cluster runs in {args.state}\n")
         return 0
-    except ClusterError as error:
-        return _fail(f"the cluster does not answer: {error}")
-    deadline = time.monotonic() + DOWN_TIMEOUT_S
-    while Path(f"/proc/{pid}").exists() and _running(pid):
-        if time.monotonic() > deadline:
-            return _fail(f"the supervisor (process {pid}) did not end within {DOWN_TIMEOUT_S:.0f} s")
-        time.sleep(0.1)
-    sys.stdout.write("the cluster is down" + "\n")
-    return 0
-
-
-def _running(pid: int) -> bool:
-    """False also for a process that has ended and only waits to be collected."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        call("POST", f"{holder['control']}/shutdown")
+    except ClusterError:  # still starting, or too busy to answer: the signal asks for the same
+        os.kill(holder["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + DOWN_TIMEOUT_S
+    while lock_holder(args.state):
+        if time.monotonic() > deadline:
+            sys.stderr.write(f"the supervisor (process {holder['pid']}) did not end within {DOWN_TIMEOUT_S:.0f} s\n")
+            return 2
+        time.sleep(0.1)
+    sys.stdout.write("the cluster is down\n")
+    return 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from trading_sim.protocol.topology import Topology
 
 HOST = "127.0.0.1"
+LOCK_FILE = "supervisor.lock"
+HOLDER_TRIES, HOLDER_WAIT_S = 20, 0.05
 REPLICA_PORTS_AT = 20
 REPLICA_HTTP_AT = 40
 PORTS_PER_SHARD = 3
@@ -85,3 +89,42 @@ def write_private(path: Path, document: dict) -> None:
         json.dump(document, file, indent=1)
         file.write("\n")
     beside.replace(path)
+
+
+def lock_state(state: Path, control_url: str) -> int | None:
+    """Take the state folder's lock, which lasts as long as the process; None when another supervisor holds it."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(state / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, json.dumps({"pid": os.getpid(), "control": control_url}).encode())
+    return descriptor
+
+
+def lock_holder(state: Path) -> dict | None:
+    """{pid, control} of the supervisor that holds the state folder; None when no cluster runs there."""
+    try:
+        descriptor = os.open(state / LOCK_FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_holder(descriptor, state)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _read_holder(descriptor: int, state: Path) -> dict:
+    """What the holder wrote; it writes right after it took the lock, so an empty file is waited for."""
+    for _ in range(HOLDER_TRIES):
+        data = os.pread(descriptor, 4096, 0)
+        if data:
+            return json.loads(data)
+        time.sleep(HOLDER_WAIT_S)
+    raise OSError(f"{state / LOCK_FILE} is held by a process that does not say who it is")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import socket
 import time
-from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
 from trading_sim.cluster.children import Child, Family
 from trading_sim.cluster.control import Control
-from trading_sim.cluster.layout import HOST, Layout, write_private
+from trading_sim.cluster.layout import HOST, Layout, lock_state, write_private
 
 log = logging.getLogger(__name__)
 PROBE_TIMEOUT_S = 1.0
@@ -25,18 +23,6 @@ PROBE_EVERY_S = 0.2
 
 class UpError(Exception):
     """The cluster cannot be started; the text says why and what to do."""
-
-
-def lock_state(state: Path) -> int:
-    """An exclusive lock on the state folder, held until the process ends. Raises UpError."""
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(state / "supervisor.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise UpError(f"a cluster is already running in {state}; stop it with `down --state {state}`") from None
-    return descriptor
 
 
 def check_ports(layout: Layout) -> None:
@@ -74,7 +60,12 @@ async def announce_when_ready(layout: Layout, ready: asyncio.Event) -> None:
 
 async def supervise(layout: Layout, programs: list[Child]) -> None:
     """Run until SIGTERM, SIGINT or a shutdown request. Raises UpError."""
-    lock = lock_state(layout.state)
+    lock = lock_state(layout.state, layout.url(layout.control_port))
+    if lock is None:
+        raise UpError(
+            f"a cluster is already running in {layout.state}; stop it with "
+            f"`python -m trading_sim down --state {layout.state}`"
+        )
     check_ports(layout)
     layout.endpoints_file.unlink(missing_ok=True)
     stop, ready = asyncio.Event(), asyncio.Event()

@@ -61,7 +61,7 @@ class Agents:
         return node
 
     async def metrics(self, request: web.Request) -> web.Response:
-        body = node_metrics(self._node(request), self.centre.arrays, self.centre.wall())
+        body = node_metrics(self._node(request), self.centre.arrays)
         return web.Response(body=body, headers=METRICS_HEADERS)
 
     async def health(self, request: web.Request) -> web.Response:

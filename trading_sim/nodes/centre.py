@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import time
 from pathlib import Path
@@ -26,7 +25,6 @@ from trading_sim.nodes.package_file import Package, verify
 from trading_sim.nodes.store import NodeStore
 from trading_sim.protocol.topology import Topology
 
-log = logging.getLogger(__name__)
 TICK_S = 0.4
 
 

@@ -49,7 +49,7 @@ def _template(version: str) -> tuple[str, str]:
     return _templates[version]
 
 
-def node_metrics(node: Node, arrays: NodeArrays, now: float) -> bytes:
+def node_metrics(node: Node, arrays: NodeArrays) -> bytes:
     """A node's metrics. While its process is not running there is nothing to count from: only trading_up (0) and what the
     agent knows by itself; a series that ends is not taken for a good one."""
     always, running = _template(node.version)

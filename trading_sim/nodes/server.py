@@ -109,7 +109,7 @@ class CentreServer:
             raise BadRequest("unknown_service", f"there is no service {service!r}", 404)
         if not isinstance(count, int) or not 0 < count <= MAX_REQUESTS:
             raise BadRequest("bad_field", f"count must be a whole number from 1 to {MAX_REQUESTS}")
-        result = await self.centre.runner.serve_hop(service, count)
+        result = self.centre.runner.serve_hop(service, count)
         if result is None:
             raise BadRequest("no_instance", f"{self.centre.name} has no instance of {service} in rotation", 503)
         return answer({"seconds": result[0].tolist(), "ok": result[1].tolist()})

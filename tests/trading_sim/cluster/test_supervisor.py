@@ -12,7 +12,9 @@ import psutil
 import pytest
 
 from tests.trading_sim.cluster.running_centre import free_base_port, until
-from trading_sim.client import ClusterClient, EndpointsMissing
+from trading_sim.client import ClusterClient, EndpointsMissing, Refused
+from trading_sim.client.http import call
+from trading_sim.cluster.layout import lock_holder
 
 WAIT_S = 90.0
 pytestmark = pytest.mark.timeout(300)  # on a busy machine twenty processes start slowly
@@ -101,25 +103,59 @@ def test_a_second_start_and_a_taken_port_are_refused_in_one_line(state, base_por
     assert busy.returncode == 2 and f"port {port} is not free" in busy.stderr and busy.stderr.count("\n") == 1
 
 
-def test_children_die_with_a_killed_supervisor_and_the_next_start_works(state, base_port):
+def test_down_leaves_no_process_and_no_address(state):
     client = ClusterClient(state / "endpoints.json")
     children = [psutil.Process(child["pid"]) for child in client.processes()["children"].values() if child["pid"]]
-    supervisor = psutil.Process(client.endpoints["supervisor_pid"])
     assert len(children) == 10
-    supervisor.kill()
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert alive == []
-    status = trading_sim("status", "--state", str(state))
-    assert status.returncode == 1
-    again = trading_sim("up", "--state", str(state), "--base-port", str(base_port), "--scale", "0.02")
-    assert again.returncode == 0, again.stderr
-    client = ClusterClient(state / "endpoints.json")
-    children = [psutil.Process(child["pid"]) for child in client.processes()["children"].values() if child["pid"]]
-    assert trading_sim("down", "--state", str(state)).returncode == 0
+    stopped = trading_sim("down", "--state", str(state))
+    assert stopped.returncode == 0 and stopped.stdout == "the cluster is down\n"
     assert [child for child in children if child.is_running()] == []
     with pytest.raises(EndpointsMissing):
         _ = ClusterClient(state / "endpoints.json").endpoints
     assert "no cluster runs" in trading_sim("down", "--state", str(state)).stdout
+    assert trading_sim("status", "--state", str(state)).returncode == 1
+
+
+SLEEPERS = """
+import asyncio, sys
+from pathlib import Path
+from trading_sim.cluster.children import Child
+from trading_sim.cluster.layout import Layout
+from trading_sim.cluster.supervisor import supervise
+from trading_sim.protocol import topology_file
+state = Path(sys.argv[1])
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+fail = [sys.executable, "-c", "raise SystemExit(3)"]
+programs = [Child("sleeper", sleep, state / "a.log"), Child("failing", fail, state / "b.log")]
+asyncio.run(supervise(Layout(topology_file.load(scale=0.02), state, int(sys.argv[2])), programs))
+"""
+
+
+def test_children_are_started_again_and_die_with_a_killed_supervisor(tmp_path):
+    port = free_base_port()
+    supervisor = subprocess.Popen([sys.executable, "-c", SLEEPERS, str(tmp_path), str(port)])
+    url = f"http://127.0.0.1:{port}"
+
+    def child(name: str) -> dict:
+        return call("GET", f"{url}/status")["children"][name]
+
+    first = until(lambda: child("sleeper")["pid"], "the child runs")
+    until(lambda: child("failing")["restarts"] >= 2, "a child that fails is started again")
+    assert call("POST", f"{url}/children/sleeper/kill", json={"hold_s": 300})["done"]
+    until(lambda: not child("sleeper")["running"], "it is held down")
+    call("POST", f"{url}/children/sleeper/resume")
+    second = until(lambda: child("sleeper")["pid"], "it runs again")
+    assert second != first
+    with pytest.raises(Refused, match="no process 'nobody'"):
+        call("POST", f"{url}/children/nobody/kill")
+    with pytest.raises(Refused, match="lease_s must be a number of seconds"):
+        call("POST", f"{url}/children/sleeper/pause", json={"lease_s": -1})
+    process = psutil.Process(second)
+    supervisor.kill()
+    supervisor.wait(10)
+    _, alive = psutil.wait_procs([process], timeout=20)
+    assert alive == []
+    assert lock_holder(tmp_path) is None
 
 
 def test_a_cluster_file_with_a_mistake_is_refused_in_one_line(tmp_path):
