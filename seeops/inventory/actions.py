@@ -20,7 +20,7 @@ from seeops.accounts import rights
 from seeops.audit import services as audit
 from seeops.cluster import door
 from seeops.core.clock import now
-from seeops.core.errors import Conflict, InvalidInput, RuleViolation, Unavailable
+from seeops.core.errors import Conflict, InvalidInput, RuleViolation, SeeOpsError, Unavailable
 from seeops.core.live import announce
 from seeops.core.sequence import next_epoch
 from seeops.inventory import selectors
@@ -140,7 +140,17 @@ def action_execute(action: NodeAction) -> NodeAction:
         return _finish(action, ActionState.UNKNOWN, {"error": str(error)})
     except (Conflict, RuleViolation, InvalidInput) as error:
         return _finish(action, ActionState.FAILED, {"error": str(error), "code": error.code})
-    return _finish(action, ActionState.DONE, result)
+    return _finish(action, ActionState.DONE, {**result, "after": _after(action)})
+
+
+def _after(action: NodeAction) -> dict[str, Any]:
+    """What the node says of itself right after; that it does not say anything makes nothing undone."""
+    if action.verb == Verb.DIAGNOSE:
+        return {}
+    try:
+        return door.call(action.node.name, "health", timeout_s=door.PAGE_TIMEOUT_S)
+    except SeeOpsError as error:
+        return {"problem": str(error)}
 
 
 def _ask(action: NodeAction) -> dict[str, Any]:
@@ -158,10 +168,9 @@ def _finish(action: NodeAction, state: ActionState, result: dict[str, Any]) -> N
     action.state, action.result, action.tried_at = state, result, now()
     action.finished_at = None if state == ActionState.UNKNOWN else action.tried_at
     action.save(update_fields=["state", "result", "tried_at", "finished_at"])
-    if state == ActionState.DONE and result.get("state") in NodeState.values:
-        Node.objects.filter(pk=action.node_id).exclude(state=result["state"]).update(
-            state=result["state"], state_at=action.tried_at
-        )
+    after = result.get("after", {}).get("state")
+    if after in NodeState.values:
+        Node.objects.filter(pk=action.node_id).exclude(state=after).update(state=after, state_at=action.tried_at)
     if before != state:
         audit.record(
             actor=action.actor,
