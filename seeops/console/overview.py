@@ -8,6 +8,8 @@ from seeops.accounts import rights
 from seeops.alerts import selectors as alerts
 from seeops.core.clock import now as clock_now
 from seeops.monitoring import selectors as monitoring
+from seeops.releases import selectors as releases
+from seeops.resilience import selectors as resilience
 
 MOST_ALERTS = 6
 
@@ -26,6 +28,10 @@ def context(person: Any) -> dict[str, Any]:
         groups = list(alerts.open_groups()[: MOST_ALERTS + 1])
         found["alert_groups"] = groups[:MOST_ALERTS]
         found["more_alerts"] = len(groups) > MOST_ALERTS
+    if rights.allowed(person, "release.view"):
+        found["releases"] = list(releases.running())
+    if rights.allowed(person, "experiment.view"):
+        found["experiments"] = list(resilience.active_runs())
     return found
 
 

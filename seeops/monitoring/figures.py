@@ -40,14 +40,31 @@ def figure(
     yaxis: dict[str, Any] = {"rangemode": "tozero", "ticksuffix": f" {suffix}" if suffix else ""}
     if ticks:
         yaxis["tickformat"] = ticks
+    if unit == "ratio":
+        yaxis["range"] = _ratio_range(lines)
     layout = {
         "hovermode": "x unified",
-        "xaxis": {"type": "date", "range": [_local(start.timestamp(), zone), _local(end.timestamp(), zone)]},
+        "xaxis": {
+            "type": "date",
+            "tickformat": "%H:%M" if end - start < dt.timedelta(days=1) else "%m-%d %H:%M",
+            "nticks": 6,
+            "range": [_local(start.timestamp(), zone), _local(end.timestamp(), zone)],
+        },
         "yaxis": yaxis,
         "showlegend": len(data) > 1,
     }
     newest = max((_newest(line) for line in lines), default=0.0)
     return {"data": data, "layout": layout, "meta": {"as_of": newest or None, "empty": newest == 0.0}}
+
+
+def _ratio_range(lines: Sequence[Line]) -> list[float]:
+    """The axis of ratios: from zero and at least one per cent high, so that noise looks like noise; ratios near one are
+    shown from just below the lowest, since there the small difference matters."""
+    known = [value for line in lines for value in line.values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if low > 0.9:
+        return [min(low - (1 - low) * 0.2, 0.99), 1.0005]
+    return [0.0, max(0.01, high * 1.1)]
 
 
 def largest(lines: Sequence[Line], most: int) -> tuple[list[Line], int]:

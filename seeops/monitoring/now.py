@@ -68,6 +68,11 @@ class HopNow:
     judgement: Judgement
     spark: str = ""
 
+    @property
+    def digits(self) -> int:
+        """Decimals that the rate needs to be read at a glance."""
+        return 1 if self.rate is None or self.rate < 100 else 0
+
 
 @dataclass(frozen=True)
 class ChainNow:

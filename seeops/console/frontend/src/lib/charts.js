@@ -64,9 +64,29 @@ function say(el, text) {
   el.replaceChildren(Object.assign(document.createElement("p"), { className: "chart-text", textContent: text }));
 }
 
+// The legend is ours: Plotly's takes its room from the lines. A name with a page of its own is a link to it.
+function legend(el, lines) {
+  let list = el.nextElementSibling;
+  if (!list?.classList.contains("legend")) {
+    list = Object.assign(document.createElement("div"), { className: "legend" });
+    el.after(list);
+  }
+  const traces = el.figure.data;
+  if (traces.length < 2 && !traces[0]?.meta?.href) { list.replaceChildren(); return; }
+  list.replaceChildren(...traces.map((trace, i) => {
+    const item = document.createElement(trace.meta?.href ? "a" : "span");
+    if (trace.meta?.href) item.href = trace.meta.href;
+    const mark = document.createElement("i");
+    mark.style.borderTop = `2px ${trace.line?.dash === "dot" ? "dotted" : "solid"} ${lines[i % lines.length] || "currentColor"}`;
+    item.append(mark, trace.name);
+    return item;
+  }));
+}
+
 async function paint(el) {
   if (el.figure.meta?.empty) { say(el, el.figure.meta.note || "–"); return; }
   const figure = themed(el.figure, Number(el.dataset.height || 220));
+  if (el.closest(".panel")) { figure.layout.showlegend = false; legend(el, colours().lines); }
   if (!drawn.has(el)) el.replaceChildren();
   await Plotly.react(el, figure.data, figure.layout, { displayModeBar: false, responsive: true });
   if (!drawn.has(el)) {
@@ -75,7 +95,6 @@ async function paint(el) {
       const href = event.points.find((point) => point.data.meta?.href)?.data.meta.href;
       if (href) location.href = href;
     });
-    el.on("plotly_legenddoubleclick", () => true);
   }
 }
 
