@@ -89,6 +89,8 @@ def parse(content: bytes, *, name: str) -> Document:
     own = next((entry for entry in body["extensions"] if entry["name"] == "seeops"), None)
     if own is None:
         raise ExperimentError(f"{name}: no declaration of this product under extensions")
+    if strayed := _undeclared(body["method"], own["targets"]):
+        raise ExperimentError(f"{name}: {strayed}, which it does not declare under targets")
     return Document(
         code=Path(name).stem,
         title=body["title"],
@@ -97,6 +99,34 @@ def parse(content: bytes, *, name: str) -> Document:
         declared=_declared(own),
         body=body,
     )
+
+
+def _undeclared(method: list[dict[str, Any]], targets: dict[str, Any]) -> str:
+    """The first step that hits what the file does not declare; empty when there is none."""
+    centres, services = targets.get("centres", ()), targets.get("services", ())
+    for step in method:
+        if step["type"] != "action":
+            continue
+        arguments = step["provider"].get("arguments", {})
+        centre, service, shard = arguments.get("centre"), arguments.get("service"), arguments.get("shard")
+        named = [*arguments.get("nodes", ())]
+        strays = [
+            f"centre {centre}" if centre and centre not in centres else "",
+            f"service {service}" if service and service not in services else "",
+            f"shard {shard}" if shard is not None and shard not in targets.get("shards", ()) else "",
+            *(f"node {node}" for node in named if not any(node.startswith(f"{known}-") for known in services)),
+            _undeclared_process(str(arguments.get("name", "")), targets),
+        ]
+        if stray := next(filter(None, strays), ""):
+            return f"{step['name']!r} hits {stray}"
+    return ""
+
+
+def _undeclared_process(name: str, targets: dict[str, Any]) -> str:
+    known = {f"centre-{centre}" for centre in targets.get("centres", ())}
+    parts = name.split("-", 2)
+    shard = parts[0] == "shard" and len(parts) == 3 and parts[1] in map(str, targets.get("shards", ()))
+    return "" if not name or name in known or shard or name == "load" else f"process {name}"
 
 
 def _declared(own: dict[str, Any]) -> Declared:

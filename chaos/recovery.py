@@ -12,11 +12,13 @@ from typing import Any
 
 WINDOWS = 3
 WINDOW_SAMPLES = 2
+WORST_OVER = 5
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """`recovered_s` None: not within what was measured. `felt_s` None: customers felt nothing. Counts are of requests."""
+    """`recovered_s` None: not within what was measured. `felt_s` None: customers felt nothing. `worst_success` is
+    the lowest share over five seconds in a row. Counts are of requests."""
 
     recovered_s: float | None
     felt_s: float | None
@@ -37,7 +39,7 @@ def measure(samples: Sequence[Mapping[str, Any]], injected_at: float, *, thresho
     return Recovery(
         recovered_s=_recovered(after, good, first_bad, injected_at),
         felt_s=None if first_bad is None else after[first_bad]["at"] - injected_at,
-        worst_success=min((s["success"] for s in known if s["success"] is not None), default=None),
+        worst_success=_worst([s["success"] for s in known if s["success"] is not None]),
         failed_requests=sum(sample["bad"] for sample in known),
         unmeasured_s=len(after) - len(known),
         lost_orders=_grown(before, known, "lost"),
@@ -55,6 +57,14 @@ def _recovered(
         if all(good[start : start + needed]):
             return float(after[start]["at"] - injected_at)
     return None
+
+
+def _worst(values: Sequence[float]) -> float | None:
+    """The lowest mean over WORST_OVER seconds in a row: one single second with few orders says little."""
+    span = min(WORST_OVER, len(values))
+    return (
+        min((sum(values[i : i + span]) / span for i in range(len(values) - span + 1)), default=None) if span else None
+    )
 
 
 def _grown(before: Sequence[Mapping[str, Any]], known: Sequence[Mapping[str, Any]], name: str) -> int | None:

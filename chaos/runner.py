@@ -33,6 +33,8 @@ HYPOTHESIS_EVERY_S = 2.0
 WARM_UP_S = 6.0
 STOP_POLL_S = 0.3
 SETTLE_POLL_S = 2.0
+# Seconds that are measured after the roll-back: a recovery must be seen to last.
+WATCH_AFTER_S = 10.0
 # Windows of probes must have left the fault behind before they can say that all is well again.
 SHORTEST_SETTLE_S = 20.0
 
@@ -104,7 +106,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     time.sleep(WARM_UP_S)
     journal, crash, halted = _experiment(subject, configuration, spool)
     undo_ok, undo_why = _clear(configuration, spool)
+    watch_until = time.monotonic() + WATCH_AFTER_S
     restored = _restored(subject, configuration, spool)
+    time.sleep(max(0.0, watch_until - time.monotonic()))
     sampler.stop()
     judged = verdict.judge(journal, restored=restored, undo_ok=undo_ok, halted=halted, crash=crash)
     result = {

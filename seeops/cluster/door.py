@@ -115,3 +115,9 @@ def session() -> dict[str, Any]:
     """The trading session: day, phase, market time."""
     with translated():
         return client(PAGE_TIMEOUT_S).session()
+
+
+def load_status() -> dict[str, Any]:
+    """What customers do and see now: offered rates, counters, lanes."""
+    with translated():
+        return client(PAGE_TIMEOUT_S).load_status()

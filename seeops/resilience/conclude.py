@@ -8,10 +8,11 @@ from typing import Any
 
 from seeops.alerts.models import Alert
 from seeops.core.clock import now
-from seeops.resilience.models import ExperimentRun, Outcome
+from seeops.resilience import prediction
+from seeops.resilience.models import VALID, ExperimentRun, Outcome
 
-# Loss of success that customers would notice, for comparing with the prediction.
-NOTICED = 0.02
+# Until so long after its end a run's alerts are looked for: rules wait, and groups are sent a little later.
+LATE_ALERTS = dt.timedelta(seconds=60)
 
 
 def conclusion(run: ExperimentRun, result: dict[str, Any]) -> dict[str, Any]:
@@ -31,8 +32,25 @@ def conclusion(run: ExperimentRun, result: dict[str, Any]) -> dict[str, Any]:
         )},
         "alerts_fired": sorted({alert.labels.get("alertname", "?") for alert in fired}),
         **detection(run.declared["expected_alerts"], fired, injected_at),
-        "predicted_right": prediction_right(run.prediction, recovery.get("worst_success")),
+        "predicted_right": prediction.right(
+            run.prediction.get("effect", ""),
+            worst_success=recovery.get("worst_success"),
+            recovered_s=recovery.get("recovered_s"),
+            allowed_s=run.declared["recovery_s"],
+            measured=verdict["outcome"] in VALID,
+        ),
     }  # fmt: skip
+
+
+def late_detection(run: ExperimentRun) -> dict[str, Any]:
+    """The columns that alerts decide, looked at again after the end; empty when nothing changed."""
+    if run.injected_at is None or run.ended_at is None:
+        return {}
+    fired = alerts_between(run.injected_at, run.ended_at)
+    names = sorted({alert.labels.get("alertname", "?") for alert in fired})
+    if names == run.alerts_fired:
+        return {}
+    return {"alerts_fired": names, **detection(run.declared["expected_alerts"], fired, run.injected_at)}
 
 
 def alerts_between(start: dt.datetime, end: dt.datetime) -> list[Alert]:
@@ -50,13 +68,6 @@ def detection(expected: Sequence[str], fired: Sequence[Alert], injected_at: dt.d
             after_s = (alert.starts_at - injected_at).total_seconds()
             return {"detected": True, "detected_by": name, "detected_after_s": after_s}
     return {"detected": False, "detected_by": "", "detected_after_s": None}
-
-
-def prediction_right(prediction: dict[str, Any], worst_success: float | None) -> bool | None:
-    """Whether customers noticed exactly when the topology said that flow would be lost; None when one side is not known."""
-    if worst_success is None or "breaks" not in prediction:
-        return None
-    return bool(prediction["breaks"]) == (1 - worst_success > NOTICED)
 
 
 def _moment(unix_s: float | None) -> dt.datetime | None:

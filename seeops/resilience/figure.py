@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+
+from seeops.resilience.models import VALID, ExperimentRun
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BAD, QUIET = "#c0392b", "#4f7fc4"
@@ -34,6 +37,56 @@ def clients_view(samples: Sequence[dict[str, Any]], events: Sequence[dict[str, A
             "shapes": _window(events, samples[-1]["at"]),
         },
     }  # fmt: skip
+
+
+def waits(samples: Sequence[dict[str, Any]], events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A Plotly figure of the longest wait for an answer to an order, and of the p99 of every chain of orders, in ms."""
+    times = [_time(sample["at"]) for sample in samples]
+    chains = sorted({chain for sample in samples for chain in sample["p99_ms"] if "order" in chain})
+    lines = [
+        {
+            "type": "scatter", "mode": "lines", "name": chain, "x": times, "connectgaps": False, "line": {"width": 1},
+            "y": [sample["p99_ms"].get(chain) for sample in samples],
+        }
+        for chain in chains
+    ]  # fmt: skip
+    longest = {
+        "type": "scatter", "mode": "lines", "name": _("longest wait without an answer"), "x": times,
+        "y": [None if sample["gap"] else round(sample["waiting_s"] * 1000) for sample in samples],
+        "line": {"width": 2, "color": BAD}, "connectgaps": False,
+    }  # fmt: skip
+    return {
+        "data": [longest, *lines],
+        "layout": {
+            "yaxis": {"ticksuffix": " ms", "rangemode": "tozero"}, "shapes": _window(events, samples[-1]["at"]),
+        },
+    }  # fmt: skip
+
+
+def trend(runs: Sequence[ExperimentRun]) -> dict[str, Any] | None:
+    """A Plotly figure of the recovery times of runs with a valid verdict, oldest first; None when there are none."""
+    measured = [run for run in reversed(runs) if run.outcome in VALID and run.recovered_s is not None]
+    if not measured:
+        return None
+    return {
+        "data": [
+            {
+                "type": "scatter", "mode": "lines+markers", "x": [run.number for run in measured],
+                "y": [round(run.recovered_s or 0.0, 1) for run in measured], "name": _("recovered after"),
+                "line": {"width": 2, "color": QUIET},
+            },
+            {
+                "type": "scatter", "mode": "lines", "x": [run.number for run in measured], "name": _("allowed"),
+                "y": [run.declared["recovery_s"] for run in measured], "line": {"dash": "dot", "color": BAD},
+            },
+        ],
+        "layout": {"yaxis": {"ticksuffix": " s", "rangemode": "tozero"}, "xaxis": {"type": "category"}},
+    }  # fmt: skip
+
+
+def embedded(figure: dict[str, Any] | None) -> str:
+    """A figure as text that may stand inside a script element; empty for none."""
+    return "" if figure is None else json.dumps(figure).replace("<", "\\u003c")
 
 
 def _window(events: Sequence[dict[str, Any]], last_at: float) -> list[dict[str, Any]]:

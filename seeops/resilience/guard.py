@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext as _
+
+from seeops.inventory.redundancy import majority
 
 # Most of a service's nodes in one centre that one experiment may touch.
 MOST_SHARE = 0.5
@@ -14,18 +15,29 @@ MOST_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Cell:
-    """A targeted service in a targeted centre."""
+    """A service in a centre that is hit: how many nodes it has, how many serve, are needed, and would be hit."""
 
     service: str
     centre: str
     total: int
     serving: int
     needed: int
+    taken: int
+
+
+@dataclass(frozen=True)
+class ReplicaSet:
+    """A shard that is hit: how many replicas it has, how many are up, how many would be hit."""
+
+    shard: int
+    replicas: int
+    up: int
+    taken: int
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known at this moment. `asked_share` is the largest part of a service that the experiment asks for."""
+    """What is known at this moment."""
 
     lever_pulled: bool
     running: Sequence[str]
@@ -33,9 +45,10 @@ class Facts:
     critical_alerts: Sequence[str]
     cluster_answers: bool
     cells: Sequence[Cell]
-    asked_share: float
+    shards: Sequence[ReplicaSet]
     max_nodes: int
     whole_centres: Sequence[str]
+    nodes_in_whole_centres: int
     centres_total: int
     centres_down: Sequence[str]
 
@@ -68,24 +81,24 @@ def refusals(facts: Facts) -> list[str]:
 
 def _too_much(facts: Facts) -> list[str]:
     reasons = []
+    hit = sum(cell.taken for cell in facts.cells) + facts.nodes_in_whole_centres
+    if hit > facts.max_nodes:
+        reasons.append(_("%(n)d nodes would be hit, %(max)d are declared.") % {"n": hit, "max": facts.max_nodes})
     for cell in facts.cells:
-        taken = max(1, round(facts.asked_share * cell.total)) if facts.asked_share else 0
         where = {"service": cell.service, "centre": cell.centre}
-        if facts.asked_share > MOST_SHARE:
+        if not cell.total:
+            reasons.append(_("%(service)s has no node in %(centre)s: nothing would be proved.") % where)
+        elif cell.taken > MOST_SHARE * cell.total:
             reasons.append(
                 _("More than %(most)d %% of %(service)s in %(centre)s would be hit.")
                 % {**where, "most": MOST_SHARE * 100}
             )
-        if taken > facts.max_nodes:
-            reasons.append(
-                _("%(n)d nodes of %(service)s in %(centre)s would be hit, %(max)d are declared.")
-                % {**where, "n": taken, "max": facts.max_nodes}
-            )
-        if taken and cell.serving - taken < 1:
+        if cell.total and cell.serving - cell.taken < 1:
             reasons.append(_("The last healthy node of %(service)s in %(centre)s would be hit.") % where)
+    for shard in facts.shards:
+        if shard.up - shard.taken < majority(shard.replicas):
+            reasons.append(
+                _("Shard %(shard)d has %(up)d of %(n)d replicas up: without %(taken)d of them it would stop.")
+                % {"shard": shard.shard, "up": shard.up, "n": shard.replicas, "taken": shard.taken}
+            )
     return reasons
-
-
-def asked_share(steps: Sequence[dict[str, Any]]) -> float:
-    """The largest fraction of a service that the steps ask for; 0 when they name no fraction."""
-    return max((float(step["arguments"].get("fraction") or 0.0) for step in steps), default=0.0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,8 +33,13 @@ def owner_of(run: ExperimentRun) -> str:
 
 
 def spawn(run: ExperimentRun) -> dict[str, Any]:
-    """Start the runner; returns what identifies its process (pid, start time, host)."""
+    """Start the runner; returns what identifies its process (pid, start time, host).
+
+    A worker that died after it had started the runner leaves one that nobody knows of: it is found by its first event.
+    """
     _children[:] = [child for child in _children if child.poll() is None]
+    if adopted := _orphan(run):
+        return adopted
     spool = Path(run.spool)
     spool.mkdir(parents=True, exist_ok=True, mode=0o700)
     document = spool / f"{run.code}.json"
@@ -46,6 +54,19 @@ def spawn(run: ExperimentRun) -> dict[str, Any]:
         )  # fmt: skip
     _children.append(child)
     return {"pid": child.pid, "pid_started_at": _start_time(child.pid), "host": socket.gethostname()}
+
+
+def _orphan(run: ExperimentRun) -> dict[str, Any] | None:
+    """The runner of this run that is at work already, if there is one."""
+    for event in lines(run, "events.jsonl"):
+        if event["kind"] == "started":
+            try:
+                found = psutil.Process(event["pid"])
+                if owner_of(run) in found.cmdline():
+                    return {"pid": found.pid, "pid_started_at": found.create_time(), "host": socket.gethostname()}
+            except psutil.Error:
+                continue
+    return None
 
 
 def _start_time(pid: int) -> float | None:
@@ -64,6 +85,22 @@ def alive(run: ExperimentRun) -> bool:
         return abs(found.create_time() - run.pid_started_at) < 0.05 and found.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def kill(run: ExperimentRun) -> None:
+    """kill -9 the runner, if it is still exactly that process."""
+    if alive(run) and run.pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(run.pid, signal.SIGKILL)
+
+
+def last_words(run: ExperimentRun) -> str:
+    """The last line that the runner wrote before it died; empty when it wrote none."""
+    path = Path(run.spool) / "runner.log"
+    if not path.exists():
+        return ""
+    written = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    return written[-1][:300] if written else ""
 
 
 def request_stop(run: ExperimentRun, why: str) -> None:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from django.db.models import Max, QuerySet
+from django.utils.translation import gettext as _
 
 from seeops.alerts import selectors as alerts
 from seeops.alerts.models import Severity
 from seeops.cluster import door
-from seeops.core.errors import Unavailable
+from seeops.core.errors import Conflict, Unavailable
 from seeops.inventory import selectors as inventory
+from seeops.inventory.models import NodeState
 from seeops.releases import states as release_states
 from seeops.releases.models import Release
-from seeops.resilience import guard, process
+from seeops.resilience import guard, prediction, process
 from seeops.resilience.catalogue import Experiment
 from seeops.resilience.models import VALID, ExperimentRun, SafetyLever
 from seeops.topology import selectors as topology
+from seeops.topology.impact import ImpactReport, impact
+from seeops.topology.snapshot import Snapshot
 
 
 def runs() -> QuerySet[ExperimentRun]:
@@ -51,8 +57,10 @@ def session_phase() -> str:
 
 
 def body(experiment: Experiment) -> dict[str, Any]:
-    """The experiment file as it is now. Raises Unavailable when it changed since it was read."""
+    """The experiment file as it is now. Raises Conflict when it changed since it was checked."""
     content = Path(experiment.path).read_bytes()
+    if hashlib.sha256(content).hexdigest() != experiment.digest:
+        raise Conflict(_("The file of %(code)s was just changed: look at it again.") % {"code": experiment.code})
     found: dict[str, Any] = json.loads(content)
     return found
 
@@ -60,27 +68,71 @@ def body(experiment: Experiment) -> dict[str, Any]:
 def facts(experiment: Experiment) -> guard.Facts:
     """What the guard needs to know at this moment."""
     declared = experiment.declared
+    found = prediction.hits(experiment.steps)
     pulled = lever()
-    targeted = set(declared["services"])
-    cells = [
-        guard.Cell(cell.service, cell.centre, cell.total, cell.serving, cell.needed)
-        for cell in inventory.cells()
-        if cell.service in targeted and cell.centre in declared["centres"]
-    ]
-    whole = declared["centres"] if not targeted else []
+    whole = _whole_centres(found)
+    members = list(inventory.active_nodes().values_list("name", "service__name", "centre__code", "state_now", "shard"))
     return guard.Facts(
         lever_pulled=pulled is not None and pulled.pulled,
         running=[run.number for run in active_runs()],
-        releases_on_targets=_releases(targeted, everything=bool(whole)),
+        releases_on_targets=_releases(set(declared["services"]), everything=bool(whole)),
         critical_alerts=[str(group) for group in alerts.open_groups().filter(severity=Severity.CRITICAL)[:5]],
         cluster_answers=bool(session_phase()),
-        cells=cells if not declared["shards"] else [],
-        asked_share=guard.asked_share(experiment.steps),
+        cells=_cells(found, members),
+        shards=_shards(found, members, whole),
         max_nodes=declared["max_nodes"],
         whole_centres=whole,
+        nodes_in_whole_centres=sum(centre in whole for _, _, centre, _, _ in members),
         centres_total=inventory.centres().count(),
         centres_down=[centre.code for centre in inventory.freshness().silent],
     )
+
+
+Member = tuple[str, str, str, str, int | None]
+
+
+def _whole_centres(found: Sequence[prediction.Hit]) -> list[str]:
+    return sorted({hit.centre for hit in found if hit.kind.startswith("centre-")})
+
+
+def _cells(found: Sequence[prediction.Hit], members: Sequence[Member]) -> list[guard.Cell]:
+    """Every service and centre that the steps hit, with how many of its nodes at once."""
+    needed = inventory.needed()
+    cells = []
+    for (service, centre), taken in _counts(found, members).items():
+        states = [state for _, name, place, state, _ in members if (name, place) == (service, centre)]
+        serving = sum(state == NodeState.UP for state in states)
+        cells.append(guard.Cell(service, centre, len(states), serving, needed.get((service, centre), 0), taken))
+    return cells
+
+
+def _counts(found: Sequence[prediction.Hit], members: Sequence[Member]) -> dict[tuple[str, str], int]:
+    """How many nodes of each service and centre the steps hit, all steps together."""
+    counts: dict[tuple[str, str], int] = {}
+    for hit in found:
+        if hit.nodes:
+            for name, service, centre, _, _ in members:
+                if name in hit.nodes:
+                    counts[service, centre] = counts.get((service, centre), 0) + 1
+        elif hit.service:
+            total = sum((service, centre) == (hit.service, hit.centre) for _, service, centre, _, _ in members)
+            taken = max(1, round(hit.fraction * total)) if hit.fraction else total
+            counts[hit.service, hit.centre] = min(total, counts.get((hit.service, hit.centre), 0) + taken)
+    return counts
+
+
+def _shards(found: Sequence[prediction.Hit], members: Sequence[Member], whole: Sequence[str]) -> list[guard.ReplicaSet]:
+    """Shards that would lose replicas: how many they have, how many of them are up, how many are hit."""
+    replicas: dict[int, list[tuple[str, bool]]] = {}
+    for _name, _service, centre, state, shard in members:
+        if shard is not None:
+            replicas.setdefault(shard, []).append((centre, state == NodeState.UP))
+    rows = []
+    for shard, own in sorted(replicas.items()):
+        hit = {hit.centre or "?" for hit in found if hit.shard == shard} | {c for c, _ in own if c in whole}
+        if hit:
+            rows.append(guard.ReplicaSet(shard, len(own), sum(up for _, up in own), len(hit)))
+    return rows
 
 
 def _releases(services: set[str], *, everything: bool) -> list[str]:
@@ -91,29 +143,54 @@ def _releases(services: set[str], *, everything: bool) -> list[str]:
 
 
 def predict(experiment: Experiment) -> tuple[dict[str, Any], str]:
-    """The topology's impact report if what the experiment hits were lost, with its digest: ({…, breaks}, sha256)."""
-    declared = experiment.declared
-    share = guard.asked_share(experiment.steps)
-    counts: dict[tuple[str, str], int] = {}
-    if share:
-        for cell in inventory.cells():
-            if cell.service in declared["services"] and cell.centre in declared["centres"]:
-                counts[cell.service, cell.centre] = min(cell.serving, max(1, round(share * cell.total)))
-    whole = declared["centres"] if not declared["services"] else []
-    nodes = _replica_nodes(declared)
-    report = topology.impact(nodes=nodes, centres=whole, counts=counts)
-    return {**report.as_dict(), "breaks": report.breaks}, report.digest
+    """What the topology expects of the experiment, with its digest: (the impact report if everything that is hit had to
+    leave, and effect, breaks, hits, touched, overloads; sha256)."""
+    found = prediction.hits(experiment.steps)
+    snapshot = topology.snapshot()
+    lost = _report(snapshot, [hit for hit in found if hit.takes])
+    without = _report(snapshot, found)
+    surges = [hit for hit in found if hit.factor != 1.0]
+    overloads = prediction.overloads(snapshot, _offered(), surges) if surges else []
+    effect = prediction.effect(found, lost=lost.breaks, lost_without_hit=without.breaks, overloaded=bool(overloads))
+    if snapshot.unknown_nodes > prediction.MOST_UNSEEN * len(snapshot.nodes):
+        effect = prediction.Effect.UNKNOWN
+    report: dict[str, Any] = {
+        **without.as_dict(),
+        "effect": effect.value,
+        "breaks": effect == prediction.Effect.LOSS,
+        "taken_away": lost.nodes_taken,
+        "hits": [asdict(hit) for hit in found],
+        "touched": prediction.touched(snapshot, found, _counts(found, _known(snapshot))),
+        "overloads": [asdict(overload) for overload in overloads],
+    }
+    return report, prediction.digest(report)
 
 
-def _replica_nodes(declared: dict[str, Any]) -> list[str]:
-    """One replica of each targeted shard: in the named centre, else the first."""
-    names = []
-    for shard in declared["shards"]:
-        rows = inventory.active_nodes().filter(service__name__in=declared["services"], shard=shard)
-        if declared["centres"]:
-            rows = rows.filter(centre__code__in=declared["centres"])
-        names += list(rows.order_by("centre__position").values_list("name", flat=True)[:1])
-    return names
+def _known(snapshot: Snapshot) -> list[Member]:
+    state = {True: NodeState.UP.value, False: NodeState.DOWN.value}
+    return [(node.name, node.service, node.centre, state[node.serving], node.shard) for node in snapshot.nodes]
+
+
+def _report(snapshot: Snapshot, found: Sequence[prediction.Hit]) -> ImpactReport:
+    """The impact if what is hit were lost. Names that the inventory does not have yet are refused by the guard."""
+    members = _known(snapshot)
+    services = {service for _, service, _, _, _ in members}
+    counts = {place: count for place, count in _counts(found, members).items() if place[0] in services}
+    replicas = []
+    for hit in found:
+        if hit.shard is not None:
+            own = [node for node in snapshot.nodes if node.shard == hit.shard]
+            own = [node for node in own if not hit.centre or node.centre == hit.centre]
+            replicas += [node.name for node in own[:1]]
+    return impact(snapshot, nodes=replicas, centres=_whole_centres(found), counts=counts)
+
+
+def _offered() -> dict[str, float]:
+    """Requests per second by chain that customers send now; empty (then peaks count) when it is not known."""
+    try:
+        return door.load_status().get("offered_rate", {})
+    except Unavailable:
+        return {}
 
 
 def injected_at(run: ExperimentRun) -> dt.datetime | None:

@@ -18,12 +18,12 @@ from seeops.core.errors import Conflict, RuleViolation
 from seeops.core.live import announce
 from seeops.resilience import guard, process, selectors
 from seeops.resilience.catalogue import Experiment
-from seeops.resilience.conclude import conclusion
+from seeops.resilience.conclude import LATE_ALERTS, conclusion, late_detection
 from seeops.resilience.models import ExperimentRun, Outcome, RunState, SafetyLever
 
 LEASE_S = 20.0
-# A runner that was just started may not have written its first event yet.
-GRACE = dt.timedelta(seconds=15)
+# A runner that takes this much longer than its file says hangs; its faults have ended by lease long before.
+OVERDUE = dt.timedelta(seconds=180)
 
 
 def experiment_start(*, actor: Any, experiment: Experiment, reason: str) -> ExperimentRun:
@@ -138,7 +138,15 @@ def _step(run: ExperimentRun, epoch: int) -> None:
         _end(run, epoch, conclusion(run, found))
     elif run.pid is None:
         _begin(run, epoch)
-    elif not process.alive(run) and now() - run.created_at > GRACE:
+    elif not process.alive(run):
+        # Its result may have appeared between the two looks.
+        found = process.result(run)
+        if found is not None:
+            _end(run, epoch, conclusion(run, found))
+        else:
+            _bury(run, epoch)
+    elif now() - run.created_at > overdue_after(run):
+        process.kill(run)
         _bury(run, epoch)
     elif run.injected_at is None and (at := selectors.injected_at(run)):
         leases.write(ExperimentRun, run.pk, epoch=epoch, injected_at=at)
@@ -147,12 +155,27 @@ def _step(run: ExperimentRun, epoch: int) -> None:
         announce(f"experiment-run-{run.pk}")
 
 
+def overdue_after(run: ExperimentRun) -> dt.timedelta:
+    """From this age on a run is taken for hanging."""
+    return OVERDUE + 2 * dt.timedelta(seconds=run.declared["about_s"] + run.declared["recovery_s"])
+
+
+def detections_review() -> None:
+    """Look again for the alerts of runs that ended lately: an alert may reach the console after the run's end."""
+    for run in ExperimentRun.objects.filter(state=RunState.ENDED, ended_at__gte=now() - LATE_ALERTS).defer("document"):
+        if changed := late_detection(run):
+            ExperimentRun.objects.filter(pk=run.pk).update(**changed)
+            announce("experiments", f"experiment-run-{run.pk}")
+
+
 def _begin(run: ExperimentRun, epoch: int) -> None:
     """A run that was stopped before it began ends without having touched anything."""
     if run.state == RunState.STOPPING:
         _end(run, epoch, {"outcome": Outcome.HALTED, "why": "stopped before it began", "undo_ok": True})
         return
-    leases.write(ExperimentRun, run.pk, epoch=epoch, **process.spawn(run), state=RunState.RUNNING)
+    leases.write(ExperimentRun, run.pk, epoch=epoch, **process.spawn(run))
+    # Whoever asked for a stop meanwhile is not overruled.
+    ExperimentRun.objects.filter(pk=run.pk, epoch=epoch, state=RunState.STARTING).update(state=RunState.RUNNING)
     announce("experiments", f"experiment-run-{run.pk}")
 
 
@@ -167,7 +190,15 @@ def _bury(run: ExperimentRun, epoch: int) -> None:
         epoch,
         {
             "outcome": Outcome.UNKNOWN,
-            "why": "the runner died without a result" + (f"; clearing: {problem}" if problem else ""),
+            "why": "; ".join(
+                part
+                for part in (
+                    "the runner died without a result",
+                    process.last_words(run),
+                    f"clearing: {problem}" if problem else "",
+                )
+                if part
+            ),
             "undo_ok": not problem,
             "injected_at": selectors.injected_at(run),
         },

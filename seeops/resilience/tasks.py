@@ -17,6 +17,7 @@ def runs_reconcile() -> None:
     """Look at every run that has not ended; each step takes the row's lease, so two reconcilers do no harm."""
     for run_id in ExperimentRun.objects.filter(active=True).values_list("pk", flat=True):
         services.run_advance(run_id)
+    services.detections_review()
 
 
 BEAT_SCHEDULE = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from seeops.accounts import rights
+from seeops.core.clock import now
 from seeops.core.errors import Unavailable
 from seeops.core.http import done, required
-from seeops.resilience import catalogue, figure, guard, process, selectors, services
+from seeops.resilience import catalogue, figure, guard, process, selectors, services, story
+from seeops.resilience.conclude import alerts_between
 from seeops.resilience.models import ExperimentRun
 
 PAGE_ROWS = 50
+KEPT_RUNS = 50
 
 
 @require_GET
@@ -46,17 +48,32 @@ def experiment_detail(request: HttpRequest, code: str) -> HttpResponse:
     """What an experiment does step by step, whether it may start now, what it would hit, how it went before."""
     rights.require(request.user, "experiment.view")
     experiment = catalogue.experiment(code)
-    prediction, _digest = selectors.predict(experiment)
+    tabs = [
+        ("summary", _("Summary")), ("relations", _("Relations")), ("metrics", _("Metrics")), ("history", _("History")),
+    ]  # fmt: skip
+    tab = chosen(request, tabs)
+    runs = list(selectors.runs().filter(code=code)[:KEPT_RUNS])
     return render(
         request,
         "resilience/detail.html",
         {
             "experiment": experiment,
+            "tabs": tabs,
+            "tab": tab,
             "refusals": guard.refusals(selectors.facts(experiment)),
-            "prediction": prediction,
-            "runs": selectors.runs().filter(code=code)[:20],
+            "prediction": selectors.predict(experiment)[0],
+            "allowed_s": experiment.declared["recovery_s"],
+            "runs": runs,
+            "last": runs[0] if runs else None,
+            "trend": figure.embedded(figure.trend(runs)) if tab == "metrics" else "",
         },
     )
+
+
+def chosen(request: HttpRequest, tabs: list[tuple[str, str]]) -> str:
+    """The tab that the address names, else the first."""
+    asked = request.GET.get("tab", "")
+    return asked if asked in dict(tabs) else tabs[0][0]
 
 
 @require_POST
@@ -102,41 +119,62 @@ def run_list(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """A run: how far it is, what customers saw, what was predicted, how it was found, and the proof of it."""
     rights.require(request.user, "experiment.view")
-    run = get_object_or_404(ExperimentRun.objects.select_related("started_by"), pk=pk)
-    return render(request, "resilience/run.html", {"run": run, **_live(run)})
+    run = _run(pk)
+    tabs = [
+        ("summary", _("Summary")), ("relations", _("Relations")), ("metrics", _("Metrics")), ("history", _("History")),
+        ("audit", _("Audit")),
+    ]  # fmt: skip
+    tab = chosen(request, tabs)
+    context: dict[str, Any] = {"run": run, "tabs": tabs, "tab": tab}
+    if tab == "summary":
+        context |= _live(run)
+    elif tab == "relations" and run.injected_at:
+        context["alerts"] = alerts_between(run.injected_at, run.ended_at or now())
+    elif tab == "history":
+        context["runs"] = selectors.runs().filter(code=run.code)[:KEPT_RUNS]
+    return render(request, "resilience/run.html", context)
+
+
+def _run(pk: int) -> ExperimentRun:
+    return get_object_or_404(ExperimentRun.objects.select_related("started_by").defer("document"), pk=pk)
 
 
 @require_GET
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of a run's page that changes while it runs."""
     rights.require(request.user, "experiment.view")
-    run = get_object_or_404(ExperimentRun.objects.select_related("started_by"), pk=pk)
+    run = _run(pk)
     return render(request, "resilience/run_live.html", {"run": run, **_live(run)})
 
 
 def _live(run: ExperimentRun) -> dict[str, Any]:
     events = process.lines(run, "events.jsonl")
-    for event in events:
-        event["moment"] = dt.datetime.fromtimestamp(event["at"], dt.UTC)
-    missed = [event for event in events if event["kind"] == "steady-state-missed"]
+    # The runner watches for some seconds before and after what the file asks for.
+    about_s = run.declared["about_s"]
+    elapsed_s = ((run.ended_at or now()) - run.created_at).total_seconds()
     return {
-        "events": [event for event in events if event["kind"] != "steady-state-missed"],
-        "missed": len(missed),
-        "last_missed": missed[-1] if missed else None,
-        "about_s": run.declared["about_s"],
+        "events": story.tell(events),
+        "stages": story.stages(events, ended=not run.active),
+        "measured": len(process.lines(run, "samples.jsonl")),
+        "about_s": about_s,
+        "elapsed_s": elapsed_s,
+        "done_percent": round(min(100.0, 100 * elapsed_s / about_s)),
+        "slow_recovery": run.recovered_s is not None and run.recovered_s > run.declared["recovery_s"],
     }
 
 
 @require_GET
 def run_figure(request: HttpRequest, pk: int) -> JsonResponse:
-    """What customers saw, second by second, with the time of the fault marked (a Plotly figure)."""
+    """What customers saw, second by second, with the time of the fault marked (a Plotly figure); ?view=waits: their waiting."""
     rights.require(request.user, "experiment.view")
-    run = get_object_or_404(ExperimentRun, pk=pk)
+    run = _run(pk)
     samples = process.lines(run, "samples.jsonl")
     if not samples:
         raise Unavailable(_("No second was measured yet."))
-    return JsonResponse(figure.clients_view(samples, process.lines(run, "events.jsonl")))
+    draw = figure.waits if request.GET.get("view") == "waits" else figure.clients_view
+    return JsonResponse(draw(samples, process.lines(run, "events.jsonl")))
 
 
 @require_GET
