@@ -18,7 +18,7 @@ from seeops.bootstrap.checks import cluster_ports, port_is_free
 from seeops.bootstrap.credentials import load_secrets
 from seeops.bootstrap.files import read_json
 from seeops.bootstrap.paths import ROOT, SHARED_VAR, Instance
-from seeops.bootstrap.processes import members, wait_until
+from seeops.bootstrap.processes import members, sweep, wait_until
 from seeops.bootstrap.supervisor import Supervisor
 from seeops.bootstrap.surroundings import REPLACEABLE
 
@@ -46,6 +46,7 @@ class Product:
     def start(self, *, clean: bool = False) -> Product:
         """Bring it up; with `clean` from an empty folder. Raises RuntimeError with its output when it does not become ready."""
         if clean:
+            sweep(self.instance.var)  # a test run that was killed could not stop its product
             shutil.rmtree(self.instance.var, ignore_errors=True)
         self.output.parent.mkdir(parents=True, exist_ok=True)
         with self.output.open("wb") as output:
