@@ -16,7 +16,7 @@ from seeops.accounts import rights
 from seeops.changes import selectors, services, states
 from seeops.changes.filters import TicketFilter
 from seeops.changes.forms import TicketForm
-from seeops.changes.models import ChangeTicket, TicketKind, TicketState
+from seeops.changes.models import Approval, ChangeTicket, TicketKind, TicketState
 from seeops.core.errors import InvalidInput
 from seeops.core.export import csv_response
 from seeops.core.http import done
@@ -93,12 +93,13 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         ChangeTicket.objects.select_related("requester", "planner").prefetch_related("services"), pk=pk
     )
     tab = request.GET.get("tab", "summary")
+    approval = selectors.valid_approval(ticket)
     context = {
         "ticket": ticket,
         "tab": tab if tab in TABS else "summary",
         "tabs": TABS.items(),
-        "steps": _steps(ticket),
-        "approval": selectors.valid_approval(ticket),
+        "steps": _steps(ticket, approval),
+        "approval": approval,
         "approvals": selectors.approvals(ticket),
         "releases": ticket.releases.select_related("version", "service").defer("plan"),
         "may_decide": selectors.may_decide(request.user, ticket),
@@ -111,7 +112,10 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, template, context)
 
 
-def _steps(ticket: ChangeTicket) -> list[dict[str, Any]]:
+_DECIDED = (states.SUBMITTED, states.REJECTED, states.CANCELLED)
+
+
+def _steps(ticket: ChangeTicket, approval: Approval | None) -> list[dict[str, Any]]:
     """The way of a ticket, and how far it has come: [{label, state, note}]."""
     order = [states.DRAFT, states.SUBMITTED, states.APPROVED, states.EXECUTING, states.DONE]
     place = {
@@ -119,7 +123,8 @@ def _steps(ticket: ChangeTicket) -> list[dict[str, Any]]:
     }.get(ticket.state, order.index(ticket.state) if ticket.state in order else 0)  # fmt: skip
     labels = [_("Impact"), _("Plan"), _("Approval"), _("Execution"), _("Result")]
     notes = [
-        ticket.impact_digest[:8], ticket.plan_digest[:8] or _("none yet"), ticket.get_state_display(),
+        ticket.impact_digest[:8], ticket.plan_digest[:8] or _("none yet"),
+        approval.approver if approval else (ticket.get_state_display() if ticket.state in _DECIDED else ""),
         "", ticket.outcome,
     ]  # fmt: skip
     reached = [True, bool(ticket.plan_digest), place >= 2, place >= 3, place >= 4]

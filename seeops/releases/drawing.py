@@ -30,8 +30,13 @@ def distributions(
     return {
         "data": traces,
         "layout": {
-            "xaxis": {"type": "log", "title": {"text": names["duration"]}, "ticksuffix": " ms"},
+            "xaxis": {
+                "type": "log",
+                "tickvals": [bound * 1000 for bound in BOUNDS_S],
+                "ticktext": [f"{bound * 1000:g} ms" for bound in BOUNDS_S],
+            },
             "yaxis": {"title": {"text": names["share"]}, "tickformat": ".0%", "rangemode": "tozero"},
+            "legend": {"orientation": "h", "y": 1.16, "x": 0},
             "hovermode": "x unified",
         },
     }

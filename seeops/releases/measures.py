@@ -138,11 +138,11 @@ def errors(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings:
 
 
 def memory_growth(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Finding:
-    """Growth of memory per second, as a share of the peers' median memory: slopes of whole nodes compared by Welch's idea
+    """Growth of memory per minute, as a share of the peers' median memory: slopes of whole nodes compared by Welch's idea
     with the peers' scatter on both sides."""
     base = {
-        "metric": "memory growth", "margin": settings.memory_margin_per_s, "bound": settings.memory_bound_per_s,
-        "unit": "per second",
+        "metric": "memory growth", "margin": settings.memory_margin_per_min, "bound": settings.memory_bound_per_min,
+        "unit": "per minute",
     }  # fmt: skip
     ours = [slope for slope in map(_slope, changed) if slope is not None]
     theirs = [slope for slope in map(_slope, peers) if slope is not None]
@@ -151,8 +151,8 @@ def memory_growth(changed: Sequence[NodeSample], peers: Sequence[NodeSample], se
     size = float(np.median([sample.memory[-1][1] for sample in peers if sample.memory]))
     if size <= 0:
         return Finding(text="the peers report no memory", **base)
-    mean, mean_peers = float(np.mean(ours)) / size, float(np.mean(theirs)) / size
-    scatter = max(float(np.std(theirs, ddof=1)) / size, 1e-12)
+    mean, mean_peers = 60 * float(np.mean(ours)) / size, 60 * float(np.mean(theirs)) / size
+    scatter = max(60 * float(np.std(theirs, ddof=1)) / size, 1e-12)
     error = scatter * math.sqrt(1 / len(ours) + 1 / len(theirs))
     freedom = len(theirs) - 1
     t = float(stats.t.ppf(settings.confidence, freedom))
@@ -160,7 +160,7 @@ def memory_growth(changed: Sequence[NodeSample], peers: Sequence[NodeSample], se
     return Finding(
         text=f"{_per_minute(effect)} a minute against the peers",
         changed=mean, peers=mean_peers, effect=effect, low=effect - t * error, high=effect + t * error,
-        p=float(stats.t.sf((effect - settings.memory_margin_per_s) / error, freedom)), **base,
+        p=float(stats.t.sf((effect - settings.memory_margin_per_min) / error, freedom)), **base,
     )  # fmt: skip
 
 
@@ -234,4 +234,4 @@ def _percent(value: float) -> str:
 
 
 def _per_minute(value: float) -> str:
-    return f"{value * 60:+.2%}".replace("%", " %")
+    return f"{value:+.2%}".replace("%", " %")

@@ -33,8 +33,8 @@ class JudgeSettings:
     duration_bound: float = 0.25
     error_margin: float = 0.002
     error_bound: float = 0.015
-    memory_margin_per_s: float = 0.0005  # of the peers' median memory, per second
-    memory_bound_per_s: float = 0.002
+    memory_margin_per_min: float = 0.03  # of the peers' median memory, per minute
+    memory_bound_per_min: float = 0.12
     alpha: float = 0.01
     confidence: float = 0.95
     min_requests: int = 100
