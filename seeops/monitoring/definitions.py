@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from seeops.monitoring import files
 
@@ -30,7 +31,7 @@ WORDS = {
     "all requests": _("all requests"),
     "trades": _("trades"),
     "turnover": _("turnover"),
-    "lost": _("lost"),
+    "lost": pgettext_lazy("orders", "lost"),
     "executed twice": _("executed twice"),
     "shard": _("shard"),
     "memory": _("memory"),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from seeops.core.leases import Leased
 
@@ -19,7 +20,7 @@ class RunState(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    HELD = "held", _("held")
+    HELD = "held", pgettext_lazy("verdict of an experiment", "held")
     DEVIATED = "deviated", _("deviated")
     INVALID_GATE = "invalid-gate", _("not begun: not steady before")
     HALTED = "halted", _("halted")
