@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from seeops.topology.impact import impact
+from seeops.topology.carrying import carrying
+from seeops.topology.impact import chains_hit
 from seeops.topology.snapshot import Snapshot
 
 _ENTRY = "\0entry"
@@ -27,15 +28,18 @@ class Criticality:
 
 def criticality(snapshot: Snapshot, rates: Mapping[str, float] | None = None) -> list[Criticality]:
     """Every service, the most critical first."""
-    below = dominated(snapshot)
+    below, before = dominated(snapshot), carrying(snapshot)
+    flow = {chain.code: (rates or {}).get(chain.code, chain.peak_rate_per_s) for chain in snapshot.chains}
+    total = sum(flow.values()) or 1.0
     found = []
     for service in snapshot.services:
-        report = impact(snapshot, services=[service.name], rates=rates)
-        losing = [chain for chain in report.chains if chain.lost_share > 0]
+        gone = [node.name for node in snapshot.nodes_by_service[service.name]]
+        hit = chains_hit(snapshot, flow, before, carrying(snapshot, gone))
+        losing = [chain for chain in hit if chain.lost_share > 0]
         found.append(
             Criticality(
                 service.name,
-                report.lost_share,
+                sum(chain.lost_per_s for chain in losing) / total,
                 len(losing),
                 sum(chain.critical for chain in losing),
                 below.get(service.name, 0),

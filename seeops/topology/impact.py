@@ -143,7 +143,7 @@ def impact(
     gone = _resolve(snapshot, nodes, services, centres, counts or {})
     before, after = carrying(snapshot), carrying(snapshot, gone)
     flow = {chain.code: (rates or {}).get(chain.code, chain.peak_rate_per_s) for chain in snapshot.chains}
-    chains = [found for chain in snapshot.chains if (found := _chain(snapshot, chain, flow[chain.code], before, after))]
+    chains = chains_hit(snapshot, flow, before, after)
     old, new = _single_points(snapshot, before), _single_points(snapshot, after)
     was = {(spof.service, spof.centre, spof.shard) for spof in old}
     total = sum(flow.values())
@@ -168,6 +168,12 @@ def impact(
         old_single_points=old,
         uncertain=_uncertain(snapshot, before),
     )
+
+
+def chains_hit(snapshot: Snapshot, flow: Mapping[str, float], before: Carrying, after: Carrying) -> list[ChainImpact]:
+    """The chains that are worse off `after` than `before`; `flow` is each chain's rate per second."""
+    found = (_chain(snapshot, chain, flow[chain.code], before, after) for chain in snapshot.chains)
+    return [chain for chain in found if chain is not None]
 
 
 def _uncertain(snapshot: Snapshot, before: Carrying) -> list[str]:
