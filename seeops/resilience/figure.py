@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from seeops.resilience.models import VALID, ExperimentRun
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+LEAST_SCALE = 20
 BAD, QUIET = "#c0392b", "#4f7fc4"
 
 
@@ -32,8 +33,12 @@ def clients_view(samples: Sequence[dict[str, Any]], events: Sequence[dict[str, A
             },
         ],
         "layout": {
-            "yaxis": {"ticksuffix": " %", "rangemode": "tozero"},
-            "yaxis2": {"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False},
+            "yaxis": {"ticksuffix": " %", "range": [0, 103]},
+            # A few failed requests must not look like many.
+            "yaxis2": {
+                "overlaying": "y", "side": "right", "showgrid": False,
+                "range": [0, 1.1 * max(LEAST_SCALE, *(sample["bad"] for sample in samples))],
+            },
             "shapes": _window(events, samples[-1]["at"]),
         },
     }  # fmt: skip

@@ -51,7 +51,8 @@ def last_runs() -> dict[str, ExperimentRun]:
 def session_phase() -> str:
     """The phase of the trading session; empty when it is not known."""
     try:
-        return str(door.session().get("phase", ""))
+        found = door.session()
+        return str(found.get("segment") or found.get("phase", ""))
     except Unavailable:
         return ""
 
