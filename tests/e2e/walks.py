@@ -1,0 +1,93 @@
+"""Steps that several walks share: what an operator and an approver do in the browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+
+from tests.product import Product, eventually
+
+ENDED = {"done", "rolled_back", "aborted", "failed"}
+
+
+def request_change(page: Any, *, title: str, service: str) -> str:
+    """Fill in a ticket in the browser; returns its address."""
+    page.goto("/changes/new/")
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Reason").fill("asked for by the trading desk")
+    page.locator("select[name=services]").select_option(service)
+    page.get_by_role("button", name="Create").click()
+    page.wait_for_url(re.compile(r"/changes/\d+/"))
+    return str(page.url)
+
+
+def plan_release(page: Any, ticket_url: str, *, service: str, version: str, expression: str, soak_s: int) -> str:
+    """Plan a release for the ticket with a live preview; returns the release's address."""
+    page.goto(ticket_url)
+    page.get_by_role("link", name="Plan a release").click()
+    page.locator("#plan-service").select_option(service)
+    page.locator(f"#plan-version option[value='{version}']").wait_for(state="attached")
+    page.locator("#plan-version").select_option(version)
+    page.locator("#plan-expression").fill(expression)
+    page.locator("#plan-soak").fill(str(soak_s))
+    page.get_by_role("heading", name=re.compile(rf"nodes of {service} to {version}")).wait_for()
+    page.get_by_role("button", name="Save plan").click()
+    page.wait_for_url(re.compile(r"/releases/\d+/"))
+    return str(page.url)
+
+
+def submit(page: Any, ticket_url: str) -> None:
+    page.goto(ticket_url)
+    page.get_by_role("button", name="Submit for approval").click()
+    page.get_by_text("waiting for approval").first.wait_for()
+
+
+def approve(page: Any, ticket_url: str) -> None:
+    page.goto(ticket_url)
+    page.get_by_role("button", name="Decide…").click()
+    page.locator("#decide-reason").fill("impact read, plan read")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("button", name="Decide…").wait_for(state="detached")
+
+
+def start(page: Any, release_url: str) -> None:
+    page.goto(release_url)
+    page.get_by_role("button", name="Start…").click()
+    page.locator("#start").get_by_role("button", name="Start", exact=True).click()
+    page.get_by_text("started by").wait_for()
+
+
+def pk_of(url: str) -> int:
+    found = re.search(r"/(\d+)/", url)
+    assert found is not None
+    return int(found.group(1))
+
+
+def ended(product: Product, release_url: str, timeout_s: float) -> dict[str, Any]:
+    """Wait for the release to end and return it as the API shows it."""
+    api, pk = product.api("lin"), pk_of(release_url)
+
+    def look() -> dict[str, Any] | None:
+        release: dict[str, Any] = api.get(f"releases/{pk}/")
+        return release if release["state"] in ENDED else None
+
+    found: dict[str, Any] = eventually(look, timeout_s, f"release {pk} ended: {api.get(f'releases/{pk}/')}", 1.0)
+    return found
+
+
+def nodes_of(product: Product, service: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = product.api("lin").get("nodes/", service=service, limit=1000)["results"]
+    return rows
+
+
+def executed_more_than_once(nodes: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Asks every node's agent itself: {node: {key: times executed}} where one key was executed more than once."""
+    found: dict[str, dict[str, int]] = {}
+    for node in nodes:
+        actions = requests.get(f"{node['agent_url']}/actions", timeout=10).json()["actions"]
+        often = {key: entry["times_executed"] for key, entry in actions.items() if entry["times_executed"] > 1}
+        if often:
+            found[node["name"]] = often
+    return found
