@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 from django.conf import settings
+from django.db import connection
 
 from seeops.automation.models import Run
 from seeops.environment import BASE_DIR
@@ -40,8 +42,12 @@ def spawn(run_id: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The worker's own surroundings, one database connection per thread instead of a pool."""
-    return {**os.environ, "SEEOPS_DB_POOL": "0", "DJANGO_SETTINGS_MODULE": "seeops.settings"}
+    """The worker's own surroundings and database, one connection per thread instead of a pool."""
+    used = connection.settings_dict
+    user, password = quote(used["USER"], safe=""), quote(used["PASSWORD"], safe="")
+    database = f"postgresql://{user}:{password}@{used['HOST']}:{used['PORT']}/{used['NAME']}"
+    own = {"DATABASE_URL": database, "SEEOPS_DB_POOL": "0", "SEEOPS_VAR": str(settings.VAR_DIR)}
+    return {**os.environ, **own, "DJANGO_SETTINGS_MODULE": "seeops.settings"}
 
 
 def identity() -> dict[str, object]:

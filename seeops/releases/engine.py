@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 
+from django.utils.translation import gettext as _
+
 from seeops.core import leases
 from seeops.core.clock import now
 from seeops.releases import forward, rollback, states
-from seeops.releases.fencing import LEASE_S
+from seeops.releases.fencing import LEASE_S, fenced, release_to
 from seeops.releases.models import Release
 
 log = logging.getLogger(__name__)
 MOST_STEPS = 12
+MOST_STUMBLES = 5
 
 
 def advance(release_id: int) -> bool:
@@ -25,16 +28,38 @@ def advance(release_id: int) -> bool:
         return False
     Release.objects.filter(pk=release_id, epoch=epoch).update(looked_at=now())
     try:
-        for _step in range(MOST_STEPS):
+        for _turn in range(MOST_STEPS):
             release = _load(release_id, epoch)
-            if release is None or not _step_of(release):
+            again = release is not None and _step_of(release)
+            if release is not None and release.stumbles:
+                Release.objects.filter(pk=release_id, epoch=epoch).update(stumbles=0)
+            if not again:
                 return True
         return True
     except leases.LeaseLost as error:
         log.info("release was taken over", extra={"release": release_id, "why": str(error)})
         return False
+    except Exception as error:  # noqa: BLE001 - whatever breaks a step must be seen on the release, and not stop the others
+        log.exception("a step of the release broke", extra={"release": release_id})
+        _stumble(release_id, epoch, error)
+        return False
     finally:
         leases.release(Release, release_id, epoch=epoch)
+
+
+def _stumble(release_id: int, epoch: int, error: Exception) -> None:
+    """Show what broke; after MOST_STUMBLES in a row a running release holds, a roll-back is tried for ever."""
+    release = _load(release_id, epoch)
+    if release is None:
+        return
+    stumbles = release.stumbles + 1
+    text = _("a step broke %(n)d times in a row: %(kind)s: %(error)s") % {
+        "n": stumbles, "kind": type(error).__name__, "error": error,
+    }  # fmt: skip
+    with fenced(release):
+        leases.write(Release, release_id, epoch=epoch, stumbles=stumbles, state_reason=text[:400])
+        if release.state == states.RUNNING and stumbles >= MOST_STUMBLES:
+            release_to(release, states.HOLDING, text, action="hold", stumbles=0)
 
 
 def _load(release_id: int, epoch: int) -> Release | None:

@@ -87,6 +87,7 @@ class Release(Leased):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    stumbles = models.PositiveSmallIntegerField(default=0, help_text=_("steps in a row that broke"))
     looked_at = models.DateTimeField(null=True, blank=True, help_text=_("when a worker last looked after it"))
 
     class Meta:

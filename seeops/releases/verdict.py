@@ -32,7 +32,7 @@ class JudgeSettings:
     duration_margin: float = 0.10
     duration_bound: float = 0.25
     error_margin: float = 0.002
-    error_bound: float = 0.015
+    error_bound: float = 0.0125
     memory_margin_per_min: float = 0.03  # of the peers' median memory, per minute
     memory_bound_per_min: float = 0.12
     alpha: float = 0.01

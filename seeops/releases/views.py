@@ -232,7 +232,7 @@ def verdict_figure(request: HttpRequest, pk: int) -> JsonResponse:
     kept = get_object_or_404(Verdict, pk=pk)
     margin = kept.evidence.get("settings", {}).get("duration_margin", 0.0)
     names = {
-        "changed": _("changed nodes"), "peers": _("peers"), 
+        "changed": _("changed nodes"), "peers": _("peers"),
         "share": _("share of requests"), "margin": _("peers + %(m)d %%: the margin") % {"m": round(margin * 100)},
     }  # fmt: skip
     figure = drawing.distributions(kept.evidence.get("changed", []), kept.evidence.get("peers", []), margin, names)

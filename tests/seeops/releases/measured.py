@@ -11,7 +11,7 @@ LEAK_BYTES_PER_S = 3 * 2**20
 
 
 def node(
-    rng: np.random.Generator, name: str, *, requests: float = 220, factor: float = 1.0, errors: float = 0.0002,
+    rng: np.random.Generator, name: str, *, requests: float = 280, factor: float = 1.0, errors: float = 0.0002,
     leak: float = 0.0, between: float = 0.02,
 ) -> NodeSample:  # fmt: skip
     """One node over a minute; `between` is what nodes differ by from each other."""

@@ -22,38 +22,38 @@ def outcomes(trials: int, count: int, **kind: float) -> Counter[str]:
     found: Counter[str] = Counter()
     for seed in range(trials):
         rng = np.random.default_rng(seed)
-        peers = nodes(rng, 60)
+        peers = nodes(rng, 40)
         found[judge(nodes(rng, count, **kind), peers, SETTINGS).outcome] += 1
     return found
 
 
 @pytest.mark.parametrize("count", [1, 11, 60])
 def test_an_unchanged_version_is_never_failed_and_mostly_passes(count):
-    found = outcomes(60, count)
+    found = outcomes(30, count)
     assert found[FAIL] == 0
-    assert found[PASS] >= 50
+    assert found[PASS] >= 24
 
 
 @pytest.mark.parametrize(
     ("kind", "count", "at_least"),
     [
-        ({"factor": 1.3}, 1, 36),
-        ({"factor": 1.3}, 11, 40),
-        ({"errors": 0.0202}, 1, 30),
-        ({"errors": 0.0202}, 11, 40),
-        ({"leak": LEAK_BYTES_PER_S}, 1, 40),
-        ({"leak": LEAK_BYTES_PER_S}, 11, 40),
+        ({"factor": 1.3}, 1, 21),
+        ({"factor": 1.3}, 11, 24),
+        ({"errors": 0.0202}, 1, 18),
+        ({"errors": 0.0202}, 11, 24),
+        ({"leak": LEAK_BYTES_PER_S}, 1, 24),
+        ({"leak": LEAK_BYTES_PER_S}, 11, 24),
     ],
 )
 def test_slow_failing_and_leaking_versions_are_caught(kind, count, at_least):
-    found = outcomes(40, count, **kind)
+    found = outcomes(24, count, **kind)
     assert found[FAIL] >= at_least
     assert found[PASS] <= 1
 
 
 def test_a_node_that_is_a_little_slower_by_nature_is_no_finding():
     found: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(24):
         rng = np.random.default_rng(seed)
         found[judge(nodes(rng, 1, between=0.10), nodes(rng, 60, between=0.10), SETTINGS).outcome] += 1
     assert found[FAIL] == 0
@@ -127,9 +127,7 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values):
     assert min(adjusted) == min(1.0, min(p_values) * len(p_values))
 
 
-@given(
-    factor=st.floats(0.5, 0.95), errors=st.floats(0, 0.0002), count=st.integers(1, 6), seed=st.integers(0, 10_000)
-)
+@given(factor=st.floats(0.5, 0.95), errors=st.floats(0, 0.0002), count=st.integers(1, 6), seed=st.integers(0, 10_000))
 def test_a_better_version_is_never_failed_for_durations(factor, errors, count, seed):
     rng = np.random.default_rng(seed)
     verdict = judge(nodes(rng, count, factor=factor, errors=errors), nodes(rng, 12), SETTINGS)
