@@ -27,6 +27,8 @@ def write_configuration(path: Path, data: Path, port: int, password: str) -> Non
         f"requirepass {password}",
         f'dir "{data}"',
         "daemonize no",
+        # A title would overwrite the environment in which `make down` finds the mark of the instance.
+        "set-proc-title no",
         'save ""',
         "appendonly yes",
         "appendfsync everysec",

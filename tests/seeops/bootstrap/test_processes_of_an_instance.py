@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from seeops.bootstrap import processes
+from seeops.bootstrap import processes, valkey
+from seeops.bootstrap.checks import port_is_free
 from seeops.bootstrap.errors import SetupError
+from tests.embedded import free_port
 
 WAIT = "import time\nprint('up', flush=True)\ntime.sleep(600)"
 STUBBORN = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{WAIT}"
@@ -73,3 +75,15 @@ def test_a_zombie_is_not_alive() -> None:
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     assert processes.wait_until(lambda: not processes.is_alive(child.pid), 10)
     assert child.wait() == 0
+
+
+def test_valkey_keeps_the_mark_by_which_it_is_found(tmp_path, children) -> None:
+    port = free_port()
+    valkey.write_configuration(tmp_path / "valkey.conf", tmp_path / "data", port, "geheim")
+    environment = {**os.environ, processes.MARK: str(tmp_path)}
+    command = [valkey.program(), tmp_path / "valkey.conf"]
+    children.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True))
+    assert processes.wait_until(lambda: not port_is_free(port), 20)
+    assert processes.members(tmp_path) == [children[0].pid]
+    assert processes.sweep(tmp_path) == 1
+    assert children[0].wait(5) == 0
