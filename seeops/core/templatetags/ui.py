@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from seeops.core import sentences
 from seeops.core.clock import now, shanghai
 
 register = template.Library()
@@ -100,6 +101,12 @@ def may(context: dict[str, Any], action: str, obj: object = None) -> bool:
     from seeops.accounts import rights
 
     return rights.allowed(context["request"].user, action, obj)
+
+
+@register.filter
+def sentence(text: Any) -> str:
+    """What a worker or a file said in English, in the reader's language (see core.sentences)."""
+    return sentences.read(text)
 
 
 @register.filter

@@ -1,0 +1,36 @@
+"""Sentences of playbooks, of their process and of its log, for the catalogues (read by core.sentences)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_noop as _
+
+PROCESS = (
+    _("stopped before all nodes were done"),
+    _("took longer than %(s)s s, or said nothing for %(idle)s s"),
+    _("no node matched"),
+    _("%(n)s nodes, %(failed)s failed or unreachable"),
+)
+
+PLAYBOOKS = (
+    _("Inspect nodes"),
+    _("Reads state, version, configuration and diagnostics of each node and reports what deserves a look. Changes nothing."),
+    _("Configure nodes"),
+    _("Writes the configuration file of each node. A content that the running version does not accept is refused by the node."),
+    _("The whole configuration, as key = value lines"),
+    _("Only show what would change"),
+    _("Bring nodes to a version"),
+    _("Stages the package, drains the node, switches to the version, waits until it is healthy and verifies it."),
+    _("Version to run"),
+    _("Path or address of the package"),
+    _("SHA-256 of the package"),
+    _("Name of the step; the same name again executes nothing"),
+    _("Fencing number of the run"),
+    _("Take the node out of rotation first"),
+    _("Put nodes back into rotation"),
+    _("Ends a drain and waits until the nodes serve."),
+    _("Longest wait for a node, in seconds"),
+    _("Drain nodes"),
+    _("Takes nodes out of rotation and waits until they carry no request any more."),
+    _("Restart nodes"),
+    _("Restarts the process of each node and waits until it serves again."),
+)  # fmt: skip
