@@ -186,15 +186,12 @@ def _finish(action: NodeAction, state: ActionState, result: dict[str, Any]) -> N
 def actions_open() -> list[NodeAction]:
     """Actions without an outcome that nobody has tried for a while, oldest first. Those too old are given up as unknown."""
     moment = now()
-    NodeAction.objects.filter(
-        state__in=[ActionState.REQUESTED, ActionState.UNKNOWN], at__lt=moment - GIVE_UP_AFTER
-    ).update(
-        state=ActionState.FAILED,
-        finished_at=moment,
-        result={"error": "no answer for an hour: the outcome is unknown, look at the node's own journal"},
-    )
+    unsettled = NodeAction.objects.filter(state__in=[ActionState.REQUESTED, ActionState.UNKNOWN])
+    for action in unsettled.filter(at__lt=moment - GIVE_UP_AFTER).select_related("node", "actor")[:200]:
+        error = _("No answer for an hour: the outcome stays unknown, look at the node's own journal of actions.")
+        _finish(action, ActionState.FAILED, {"error": error, "code": "given_up"})
     return list(
-        NodeAction.objects.filter(state__in=[ActionState.REQUESTED, ActionState.UNKNOWN], at__lt=moment - REPEAT_AFTER)
+        unsettled.filter(at__lt=moment - REPEAT_AFTER)
         .exclude(tried_at__gt=moment - REPEAT_AFTER)
         .select_related("node", "actor")
         .order_by("at", "pk")[:50]
