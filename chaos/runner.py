@@ -47,13 +47,19 @@ class Reporter(RunEventHandler):  # type: ignore[misc]
         self.rolling_back = False
 
     def start_activity(self, activity: dict[str, Any]) -> None:
-        if activity["type"] == "action":
+        if activity["type"] == "action" and not self.rolling_back:
             self.spool.event("action-started", name=activity["name"])
 
     def activity_completed(self, activity: dict[str, Any], run: dict[str, Any]) -> None:
         if activity["type"] == "action":
-            self.spool.event("action", name=activity["name"], status=run["status"], output=run.get("output"),
-                             exception=(run.get("exception") or [None])[-1])  # fmt: skip
+            self.spool.event(
+                "action",
+                name=activity["name"],
+                undo=self.rolling_back,
+                status=run["status"],
+                output=run.get("output"),
+                exception=(run.get("exception") or [None])[-1],
+            )
 
     def hypothesis_before_completed(self, experiment: Any, state: dict[str, Any], journal: Any) -> None:
         self.spool.event("steady-state-before", met=bool(state and state.get("steady_state_met")))

@@ -122,7 +122,7 @@ def _moment(event: Mapping[str, Any]) -> dt.datetime:
 def stages(events: Sequence[Mapping[str, Any]], *, ended: bool) -> list[Stage]:
     """The five parts of a run and how each of them stands."""
     last = {event["kind"]: event for event in events}
-    injected = [event for event in events if event["kind"] == "action" and "removed" not in (event.get("output") or {})]
+    injected = [event for event in events if event["kind"] == "action" and not event.get("undo")]
     missed = sum(event["kind"] == "steady-state-missed" for event in events)
     before, cleared = last.get("steady-state-before"), last.get("cleared") or last.get("clear-failed")
     parts = [

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -178,14 +178,19 @@ def run_figure(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 @require_GET
-def run_journal(request: HttpRequest, pk: int) -> FileResponse:
+def run_journal(request: HttpRequest, pk: int) -> HttpResponse:
     """The journal as chaostoolkit wrote it; its digest stands on the run's page."""
     rights.require(request.user, "experiment.view")
     run = get_object_or_404(ExperimentRun, pk=pk)
     path = Path(run.spool) / "journal.json"
     if not path.exists():
         raise Http404(run.number)
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run.number}.journal.json")
+    name = f"{run.number}.journal.json"
+    return HttpResponse(
+        path.read_bytes(),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 @require_GET

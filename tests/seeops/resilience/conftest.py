@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.estate import estate, person, small_estate
+from tests.estate import estate, import_estate, observed_up, person
 
-__all__ = ["estate", "small_estate"]
+__all__ = ["estate"]
+# Large enough that a fifth of a service is one node of several.
+SCALE = 0.25
 
 
 @pytest.fixture
@@ -19,10 +20,11 @@ def on_call(db: None) -> Any:
 
 
 @pytest.fixture
-def ready(estate: dict[str, Any], settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def ready(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The console beside a cluster that is up: the session's phase is all that a start asks it for."""
     from seeops.cluster import door
 
+    import_estate(SCALE)
+    observed_up()
     settings.VAR_DIR = tmp_path
     monkeypatch.setattr(door, "session", lambda: {"segment": "morning", "phase": 3})
-    return

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from seeops.inventory.models import Node
 from seeops.resilience import catalogue, prediction, selectors
 from seeops.resilience.prediction import Effect, Hit, effect, hits, right
+from seeops.topology.selectors import snapshot
 
 
 def step(function: str, **arguments: Any) -> dict[str, Any]:
@@ -74,35 +76,28 @@ def test_a_prediction_is_right_when_customers_felt_just_that(
     assert right(expected, worst_success=worst, recovered_s=recovered, allowed_s=15, measured=False) is None
 
 
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        ("centre-loss-remote", "loss"),
-        ("node-kill-order-processing", "none"),
-        ("node-delay-risk", "slower"),
-        ("node-errors-session", "none"),
-        ("shard-primary-kill", "interruption"),
-        ("replica-partition-remote", "none"),
-    ],
-)
-def test_the_bundled_cluster_carries_what_it_should(estate: dict[str, Any], code: str, expected: str) -> None:
-    found, digest = selectors.predict(catalogue.experiment(code))
-    assert (found["effect"], found["breaks"]) == (expected, expected == "loss")
-    assert digest == selectors.predict(catalogue.experiment(code))[1]
+def test_the_bundled_cluster_carries_what_it_should(estate: dict[str, Any]) -> None:
+    expected = {
+        "centre-loss-remote": "loss",
+        "node-kill-order-processing": "none",
+        "node-delay-risk": "slower",
+        "node-errors-session": "none",
+        "shard-primary-kill": "interruption",
+        "replica-partition-remote": "none",
+        "load-surge": "none",
+    }
+    found = {code: selectors.predict(catalogue.experiment(code)) for code in expected}
+    assert {code: report["effect"] for code, (report, _) in found.items()} == expected
+    assert {code for code, (report, _) in found.items() if report["breaks"]} == {"centre-loss-remote"}
+    assert selectors.predict(catalogue.experiment("node-delay-risk"))[1] == found["node-delay-risk"][1]
+    # Nothing is predicted of a cluster that was not seen lately.
+    Node.objects.update(state="unknown")
+    assert selectors.predict(catalogue.experiment("node-delay-risk"))[0]["effect"] == "unknown"
 
 
 def test_a_surge_beyond_the_nodes_capacity_is_foreseen(estate: dict[str, Any]) -> None:
-    from seeops.topology.selectors import snapshot
-
     now = snapshot()
     assert prediction.overloads(now, {}, [Hit("surge", factor=1.0)]) == []
     assert prediction.overloads(now, {}, [Hit("surge", factor=20.0)])
     only = prediction.overloads(now, {}, [Hit("surge", factor=20.0, chains=("wealth-purchase",))])
     assert 0 < len(only) < len(prediction.overloads(now, {}, [Hit("surge", factor=20.0)]))
-
-
-def test_a_cluster_that_was_not_seen_lately_is_not_predicted(estate: dict[str, Any]) -> None:
-    from seeops.inventory.models import Node
-
-    Node.objects.update(state="unknown")
-    assert selectors.predict(catalogue.experiment("node-delay-risk"))[0]["effect"] == "unknown"
