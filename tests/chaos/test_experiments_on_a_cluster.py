@@ -42,7 +42,7 @@ def experiment(folder: Path, method: list[dict[str, Any]], hypothesis: list[dict
     declared = {
         "name": "seeops",
         "families": ["process"],
-        "targets": {"services": ["quote-push"], "centres": ["SZ-A"], "shards": [0]},
+        "targets": {"services": ["quote-push"], "centres": ["SZ-A", "SZ-B", "WH-A"], "shards": [0]},
         "max_nodes": 50,
         "about_s": 10,
         "expects": {"alerts": [], "recovery_s": 30, "lost_orders": 0, "success_threshold": 0.5},
@@ -110,7 +110,17 @@ def test_what_redundancy_carries_is_held_and_leaves_nothing_behind(cluster: Path
 
 
 def test_more_than_redundancy_carries_deviates_and_recovers(cluster: Path, tmp_path: Path) -> None:
-    method = [action("Kill all quote push of SZ-A", "inject_node_fault", 9, lease_s=60, **KILL_ALL)]
+    # Of one centre the others would take over.
+    method = [
+        action(
+            f"Kill all quote push of {centre}",
+            "inject_node_fault",
+            after_s,
+            lease_s=60,
+            **{**KILL_ALL, "centre": centre},
+        )
+        for centre, after_s in (("SZ-A", 0), ("SZ-B", 0), ("WH-A", 9))
+    ]
     served = probe("Quotes are pushed", "client_success", at_least(0.7), chain="quote-push", over_s=4)
     result = finished(cluster, experiment(tmp_path, method, [served]), tmp_path / "deviated")
     assert result["verdict"]["outcome"] == "deviated"
