@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
@@ -130,7 +131,10 @@ def run_ask_to_stop(run: Run) -> None:
     """Ask the process to stop; a run without a process yet ends at once."""
     moment = now()
     stopped = Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(
-        state=RunState.CANCELLED, cancel_requested_at=moment, finished_at=moment, problem=_("stopped before it began")
+        state=RunState.CANCELLED,
+        cancel_requested_at=moment,
+        finished_at=moment,
+        problem=gettext_noop("stopped before it began"),
     )
     if not stopped:
         Run.objects.filter(pk=run.pk, state=RunState.RUNNING, cancel_requested_at__isnull=True).update(
@@ -159,7 +163,7 @@ def _gone(run: Run) -> bool:
 def _mark_lost(run: Run) -> None:
     lost = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.RUNNING).update(
         state=RunState.LOST, finished_at=now(), lease_until=None, epoch=run.epoch + 1,
-        problem=_("its process ended without a word; what the nodes did must be read back from them"),
+        problem=gettext_noop("its process ended without a word; what the nodes did must be read back from them"),
     )  # fmt: skip
     if lost:
         shutil.rmtree(selectors.run_folder(run), ignore_errors=True)

@@ -6,9 +6,9 @@ from django.utils.translation import gettext_noop as _
 
 PROCESS = (
     _("stopped before all nodes were done"),
-    _("took longer than %(s)s s, or said nothing for %(idle)s s"),
+    _("took longer than %(s)d s, or said nothing for %(idle)d s"),
     _("no node matched"),
-    _("%(n)s nodes, %(failed)s failed or unreachable"),
+    _("%(n)d nodes, %(failed)d failed or unreachable"),
 )
 
 PLAYBOOKS = (

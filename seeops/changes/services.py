@@ -13,6 +13,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
@@ -80,7 +81,7 @@ def ticket_update(
         raise RuleViolation(_("%(ticket)s has a plan for its services: drop the plan first.") % _named(ticket))
     ticket.services.set(chosen)
     _freeze_impact(ticket, chosen)
-    _changed(ticket, actor, _("the ticket was edited"))
+    _changed(ticket, actor, gettext_noop("the ticket was edited"))
     audit.record(actor=actor, action="change.update", obj=ticket, before=before, after=_audited(ticket))
     return ticket
 
@@ -184,7 +185,7 @@ def ticket_plan_set(*, actor: Any, ticket: ChangeTicket, plan: dict[str, Any], p
     if again:
         _move(ticket, states.SUBMITTED)
         ticket.finished_at, ticket.outcome = None, ""
-    _changed(ticket, actor, _("the plan was changed"))
+    _changed(ticket, actor, gettext_noop("the plan was changed"))
     audit.record(
         actor=actor, action="change.plan", obj=ticket, before={"plan_digest": before},
         after={"plan_digest": plan_digest, "state": ticket.state},

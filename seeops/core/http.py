@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 
 def toast(response: HttpResponse, text: str, *, level: str = "good") -> HttpResponse:
@@ -34,8 +35,11 @@ def required(data: Any, name: str, parse: Callable[[str], Any] = str) -> Any:
 
     raw = str(data.get(name, "")).strip()
     if not raw:
-        raise InvalidInput(f"{name} is missing: fill it in and send the form again.", field=name)
+        raise InvalidInput(_("%(name)s is missing: fill it in and send the form again.") % {"name": name}, field=name)
     try:
         return parse(raw)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{name}: “{raw[:60]}” is not valid ({error}).", field=name) from error
+        raise InvalidInput(
+            _("%(name)s: “%(value)s” is not valid (%(error)s).") % {"name": name, "value": raw[:60], "error": error},
+            field=name,
+        ) from error

@@ -23,8 +23,10 @@ from django.utils.translation import get_language, to_locale
 # %(name)s and its relatives, or an escaped per cent sign.
 _PLACE = re.compile(r"%\((?P<name>\w+)\)[-+ #0]*\d*(?:\.\d+)?(?P<kind>[sdifrg])|%%")
 _VALUE = {"d": r"[-+]?\d+", "i": r"[-+]?\d+", "f": r"[-+]?\d+(?:\.\d+)?"}
+# A text at the very beginning does not reach over what joins findings; elsewhere it may hold a whole sentence.
+_FIRST, _LATER = "[^;:]*?", ".*?"
 # A message of little but values would fit nearly everything.
-_LEAST_LETTERS = 6
+_LEAST_LETTERS = 5
 _DEEPEST = 3
 
 
@@ -127,6 +129,7 @@ def _shape(message: str) -> re.Pattern[str]:
             parts.append(f"(?P={name})")
         else:
             seen.add(name)
-            parts.append(f"(?P<{name}>{_VALUE.get(place['kind'], '.*?')})")
+            text = _LATER if place.start() else _FIRST
+            parts.append(f"(?P<{name}>{_VALUE.get(place['kind'], text)})")
         end = place.end()
     return re.compile("".join([*parts, re.escape(message[end:])]), re.DOTALL)

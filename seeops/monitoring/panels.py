@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from seeops.core import sentences
 from seeops.core.clock import SHANGHAI
 from seeops.core.clock import now as clock_now
 from seeops.core.errors import InvalidInput
@@ -71,7 +72,9 @@ def time_range(params: Mapping[str, str]) -> TimeRange:
     try:
         return timerange.parse(params, clock_now(), SHANGHAI)
     except timerange.RangeInvalid as error:
-        raise InvalidInput(_("The time range cannot be used: %(why)s.") % {"why": error}, field="range") from error
+        raise InvalidInput(
+            _("The time range cannot be used: %(why)s.") % {"why": sentences.read(error)}, field="range"
+        ) from error
 
 
 def lines(panel: Panel, chosen: Mapping[str, str | None], span: TimeRange) -> tuple[list[Line], int]:

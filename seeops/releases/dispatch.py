@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # stored in English, read by core.sentences
 
 from seeops.automation import selectors as runs
 from seeops.automation import services as automation

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # stored in English, read by core.sentences
 
 from seeops.core.clock import now
 from seeops.core.errors import SeeOpsError

@@ -11,6 +11,7 @@ from typing import Any
 import rfc8785
 from django.utils.translation import gettext as _
 
+from seeops.core import sentences
 from seeops.core.errors import InvalidInput, RuleViolation
 from seeops.inventory import selectors as inventory
 from seeops.inventory.models import CentreRole, Node, Service, Version
@@ -66,7 +67,7 @@ def draft(
     try:
         cut = batches.plan(wanted, members, spare)
     except batches.PlanError as error:
-        raise InvalidInput(str(error), field="expression") from error
+        raise InvalidInput(sentences.read(error), field="expression") from error
     by_name = {node.name: node for node in chosen}
     plan = {
         "service": service.name,

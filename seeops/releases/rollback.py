@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # stored in English, read by core.sentences
 
 from seeops.automation import services as automation
 from seeops.automation.models import Run, RunState

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.automation import services as automation
@@ -55,11 +56,11 @@ def release_plan(
     release = Release.objects.create(
         **next_number(Release, "REL"), ticket=ticket, service=service, version=made.version,
         expression=made.plan["expression"], soak_s=soak_s, plan=made.plan, plan_digest=made.digest, created_by=actor,
-        retry_of=retry_of, state_reason=_("planned, not started"),
+        retry_of=retry_of, state_reason=gettext_noop("planned, not started"),
     )  # fmt: skip
     _create_batches(release)
     changes.ticket_plan_set(actor=actor, ticket=ticket, plan=_for_approver(release, made), plan_digest=made.digest)
-    text = _("%(count)d nodes of %(service)s to %(version)s in %(n)d batches") % {
+    text = gettext_noop("%(count)d nodes of %(service)s to %(version)s in %(n)d batches") % {
         "count": made.total, "service": service.name, "version": made.version.number, "n": len(made.plan["batches"]),
     }  # fmt: skip
     journal.step(
@@ -71,10 +72,15 @@ def release_plan(
 def _replace(actor: Any, ticket: ChangeTicket) -> None:
     for old in Release.objects.select_for_update().filter(ticket=ticket, state=states.READY):
         Release.objects.filter(pk=old.pk).update(
-            state=states.ABORTED, state_reason=_("replaced by a newer plan"), finished_at=now()
+            state=states.ABORTED, state_reason=gettext_noop("replaced by a newer plan"), finished_at=now()
         )
         journal.step(
-            old, _("replaced by a newer plan"), actor=actor, action="replace", before=states.READY, after=states.ABORTED
+            old,
+            gettext_noop("replaced by a newer plan"),
+            actor=actor,
+            action="replace",
+            before=states.READY,
+            after=states.ABORTED,
         )
 
 
@@ -133,7 +139,7 @@ def release_start(*, actor: Any, release: Release) -> Release:
     planning.check_still_true(release.plan, release.version)
     try:
         with transaction.atomic():
-            changed = _write(release, states.RUNNING, _("running"), started_at=now(), started_by=actor)
+            changed = _write(release, states.RUNNING, gettext_noop("running"), started_at=now(), started_by=actor)
     except IntegrityError as error:
         other = Release.objects.filter(service=release.service, state__in=states.ACTIVE).first()
         raise Conflict(
@@ -142,7 +148,7 @@ def release_start(*, actor: Any, release: Release) -> Release:
         ) from error
     changes.ticket_execution_begin(actor=actor, ticket=release.ticket, plan_digest=release.plan_digest)
     journal.step(
-        changed, _("started"), actor=actor, action="start", before=states.READY, after=states.RUNNING,
+        changed, gettext_noop("started"), actor=actor, action="start", before=states.READY, after=states.RUNNING,
         details={"plan_digest": release.plan_digest, "ticket": release.ticket.number},
     )  # fmt: skip
     _poke(release)
@@ -155,7 +161,9 @@ def release_hold(*, actor: Any, release: Release, reason: str) -> Release:
     rights.require(actor, "release.hold", release)
     release = _locked(release)
     _require(release, states.RUNNING)
-    changed = _write(release, states.HOLDING, _("held by %(person)s: %(why)s") % {"person": actor, "why": reason})
+    changed = _write(
+        release, states.HOLDING, gettext_noop("held by %(person)s: %(why)s") % {"person": actor, "why": reason}
+    )
     _stop_runs(release)
     return _stepped(changed, actor, "hold", states.RUNNING, reason)
 
@@ -171,7 +179,7 @@ def release_resume(*, actor: Any, release: Release, reason: str = "") -> Release
         Batch.objects.filter(pk=batch.pk).update(
             state=states.SOAKING, state_at=now(), soak_from=now(), soak_until=_soak_until(release), extensions=0
         )
-    changed = _write(release, states.RUNNING, _("resumed by %(person)s") % {"person": actor})
+    changed = _write(release, states.RUNNING, gettext_noop("resumed by %(person)s") % {"person": actor})
     _poke(release)
     return _stepped(changed, actor, "resume", states.HOLDING, reason)
 
@@ -190,7 +198,11 @@ def release_promote(*, actor: Any, release: Release, reason: str) -> Release:
             % {"release": release.number}
         )
     Batch.objects.filter(pk=batch.pk).update(state=states.PASSED, state_at=now(), finished_at=now(), promoted_by=actor)
-    text = _("batch %(n)d promoted by %(person)s: %(why)s") % {"n": batch.number, "person": actor, "why": reason}
+    text = gettext_noop("batch %(n)d promoted by %(person)s: %(why)s") % {
+        "n": batch.number,
+        "person": actor,
+        "why": reason,
+    }
     changed = _write(release, states.RUNNING, text)
     _poke(release)
     return _stepped(changed, actor, "promote", states.HOLDING, reason, batch=batch)
@@ -203,11 +215,13 @@ def release_abort(*, actor: Any, release: Release, reason: str) -> Release:
     _need_reason(reason)
     release = _locked(release)
     if release.state == states.READY:
-        changed = _write(release, states.ABORTED, _("given up: %(why)s") % {"why": reason}, finished_at=now())
+        changed = _write(
+            release, states.ABORTED, gettext_noop("given up: %(why)s") % {"why": reason}, finished_at=now()
+        )
         return _stepped(changed, actor, "abort", states.READY, reason)
     _require(release, states.RUNNING, states.HOLDING)
     before = release.state
-    text = _("aborted by %(person)s: %(why)s") % {"person": actor, "why": reason}
+    text = gettext_noop("aborted by %(person)s: %(why)s") % {"person": actor, "why": reason}
     changed = _write(release, states.ROLLING_BACK, text, ending=states.ABORTED)
     _stop_runs(release)
     _poke(release)
@@ -225,7 +239,7 @@ def release_rollback_again(*, actor: Any, release: Release, reason: str) -> Rele
     )
     try:
         with transaction.atomic():
-            changed = _write(release, states.ROLLING_BACK, _("roll-back is tried again"), finished_at=None)
+            changed = _write(release, states.ROLLING_BACK, gettext_noop("roll-back is tried again"), finished_at=None)
     except IntegrityError as error:
         raise Conflict(
             _("Another release of %(service)s is under way: wait until it has ended.")
