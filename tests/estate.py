@@ -28,6 +28,16 @@ def person(username: str, *roles: str) -> Any:
     )
 
 
+def default_grants() -> None:
+    """The roles' grants again: a test with transactions of its own leaves an empty database to the next one."""
+    from seeops.accounts.defaults import DEFAULT_GRANTS
+    from seeops.accounts.models import Grant
+
+    for role, actions in DEFAULT_GRANTS.items():
+        for action in actions:
+            Grant.objects.get_or_create(role=role, action=action, on=None, constraint={})
+
+
 def import_estate(scale: float) -> dict[str, Any]:
     """Inventory and topology of the bundled cluster file at a scale; answers its description."""
     from seeops.inventory.services import inventory_import

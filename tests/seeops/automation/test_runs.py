@@ -15,7 +15,7 @@ from seeops.automation import catalogue, process, selectors, services
 from seeops.automation.models import Run, RunEvent
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from seeops.inventory.models import Node
-from tests.estate import import_estate, observed_up, person
+from tests.estate import default_grants, import_estate, observed_up, person
 
 DEADLINE_S = 90
 
@@ -23,6 +23,7 @@ DEADLINE_S = 90
 @pytest.fixture
 def here(transactional_db: None, centre: Any, valkey_url: str, settings: Any, tmp_path: Any) -> Any:
     settings.VAR_DIR = tmp_path
+    default_grants()
     import_estate(0.05)
     observed_up()
     for row in requests.get(f"{centre.url}/nodes", timeout=10).json()["nodes"]:
@@ -30,6 +31,9 @@ def here(transactional_db: None, centre: Any, valkey_url: str, settings: Any, tm
     yield centre
     for run in Run.objects.filter(state="running"):
         process.end(run)
+    for child in process._children:
+        child.kill()
+        child.wait(timeout=10)
 
 
 def follow(run: Run, until: Any = lambda run: not run.live) -> Run:

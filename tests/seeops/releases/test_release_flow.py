@@ -25,7 +25,7 @@ from seeops.inventory.models import Node, Service, Version
 from seeops.releases import collect, engine, services, states
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
-from tests.estate import import_estate, observed_up, person
+from tests.estate import default_grants, import_estate, observed_up, person
 from tests.seeops.releases.measured import node as measured_node
 from trading_sim.nodes.packages import write_repository
 
@@ -56,6 +56,7 @@ def estate_here(
 ) -> Iterator[Any]:
     """The inventory of the running centre, in a database that runner processes see."""
     settings.VAR_DIR = tmp_path
+    default_grants()
     import_estate(CENTRE_SCALE)
     observed_up()
     for row in requests.get(f"{centre.url}/nodes", timeout=10).json()["nodes"]:
@@ -66,6 +67,9 @@ def estate_here(
     yield centre
     for run in Run.objects.filter(state="running"):
         process.end(run)
+    for child in process._children:
+        child.kill()
+        child.wait(timeout=10)
 
 
 @pytest.fixture
@@ -145,7 +149,7 @@ def back_to_first(centre: Any, release: Release) -> None:
 
     first = Version.objects.get(service__name=SERVICE, number="1.0.0")
     for name in release.nodes.values_list("node__name", flat=True):
-        epoch = next_epoch() + 10_000
+        epoch = next_epoch()
         body = {"version": "1.0.0", "key": f"reset/{release.pk}/{time.monotonic_ns()}", "epoch": epoch}
         stage = {**body, "package": first.file, "digest": first.digest, "key": body["key"] + "/stage"}
         assert requests.post(f"{centre.url}/nodes/{name}/release/stage", json=stage, timeout=10).status_code == 200
@@ -173,7 +177,6 @@ def test_a_good_version_reaches_all_nodes_also_when_the_runner_is_killed_midway(
     assert runs.log_verify(run).intact
     after = set(release.events.values_list("after", flat=True))
     assert {states.LOST, states.RECONCILING, states.SOAKING, states.PASSED, states.DONE} <= after
-    assert release.ticket.state != "done"
     release.ticket.refresh_from_db()
     assert release.ticket.state == "done"
     assert set(Node.objects.filter(batch_nodes__release=release).values_list("desired_version", flat=True)) == {"1.1.0"}
