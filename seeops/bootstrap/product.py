@@ -135,21 +135,31 @@ def _complain_of_dead_supervisor(supervisor: Supervisor) -> None:
 
 
 def _stay(supervisor: Supervisor) -> None:
-    """Wait for Ctrl-C, `make down`, or the supervisor's end; say once which part keeps failing."""
+    """Wait for Ctrl-C or `make down`; say once which part keeps failing. Raises SetupError when the supervisor dies."""
     told: set[str] = set()
     while True:
+        if supervisor.child is not None and supervisor.child.poll() == 0:
+            say("Stopped from elsewhere.")
+            return
         _complain_of_dead_supervisor(supervisor)
         time.sleep(1)
         if int(time.monotonic()) % 10:
             continue
-        for name, info in supervisor.states().items():
-            if info["statename"] in ("FATAL", "BACKOFF") and name not in told:
-                told.add(name)
-                complain(
-                    f"{name} does not stay up ({info['spawnerr'] or info['description']}): see {info['stdout_logfile']}"
-                )
-            elif info["statename"] == "RUNNING":
-                told.discard(name)
+        try:
+            states = supervisor.states()
+        except SetupError:
+            continue  # it is stopping, or dying: the next round sees which
+        _complain_of_failing_parts(states, told)
+
+
+def _complain_of_failing_parts(states: dict[str, dict[str, Any]], told: set[str]) -> None:
+    for name, info in states.items():
+        if info["statename"] in ("FATAL", "BACKOFF") and name not in told:
+            told.add(name)
+            reason = info["spawnerr"] or info["description"]
+            complain(f"{name} does not stay up ({reason}): see {info['stdout_logfile']}")
+        elif info["statename"] == "RUNNING":
+            told.discard(name)
 
 
 def _block(instance: Instance, prepared: Prepared, people: list[dict[str, Any]], seconds: float) -> str:

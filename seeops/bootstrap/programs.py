@@ -19,7 +19,7 @@ class Program:
     stop_signal: str = "TERM"
     stop_wait_s: int = 15
     whole_group: bool = True
-    # Started once the console answers, because it asks the console for its targets.
+    # Started once the console answers: Prometheus asks it for its targets, and the others would only slow its start.
     after_console: bool = False
     cwd: str | None = None
 
@@ -57,6 +57,9 @@ def programs(instance: Instance, embedded: set[str]) -> list[Program]:
     # One process on two cores; streams are cut after 5 s of a stop, so that a browser tab never holds it up.
     web += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--timeout-graceful-shutdown", "5"]
     found.append(Program("web", web, 30, stop_wait_s=20))
+    if "prometheus" in embedded:
+        command = monitoring.prometheus_command(instance)
+        found.append(Program("prometheus", command, 60, stop_wait_s=30, after_console=True))
     celery = [str(VENV / "bin" / "celery"), "-A", "seeops.celery"]
     worker = [
         "worker",
@@ -70,12 +73,9 @@ def programs(instance: Instance, embedded: set[str]) -> list[Program]:
         "200",
     ]
     quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO", "-n", f"worker-{instance.base}@%h"]
-    found.append(Program("worker", [*celery, *worker, *quiet], 40, stop_wait_s=30))
+    found.append(Program("worker", [*celery, *worker, *quiet], 40, stop_wait_s=30, after_console=True))
     beat = ["beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(instance.run / "beat-schedule")]
-    found.append(Program("beat", [*celery, *beat], 50))
-    if "prometheus" in embedded:
-        command = monitoring.prometheus_command(instance)
-        found.append(Program("prometheus", command, 60, stop_wait_s=30, after_console=True))
+    found.append(Program("beat", [*celery, *beat], 50, after_console=True))
     if "alertmanager" in embedded:
         # It finds its templates relative to the folder that it was unpacked into.
         command = monitoring.alertmanager_command(instance)

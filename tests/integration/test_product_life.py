@@ -106,6 +106,15 @@ def test_killed_starter_leaves_a_product_that_down_stops(product: Product) -> No
     eventually(lambda: healthy(product), 100, "the product is healthy")
 
 
+@pytest.mark.timeout(400)
+def test_down_ends_a_start_in_another_terminal_without_complaint(product: Product) -> None:
+    assert product.command("down").returncode == 0
+    assert product.process.wait(90) == 0
+    assert "Stopped from elsewhere." in product.output.read_text()
+    assert members(product.instance.var) == []
+    product.start()
+
+
 def test_busy_port_is_one_sentence(tmp_path) -> None:
     other = Product(SHARED_VAR / "test-refused")
     with socket.create_server(("127.0.0.1", other.instance.ports["prometheus"])):
