@@ -18,6 +18,7 @@ from seeops.accounts import selectors as accounts
 from seeops.alerts import selectors as alerts
 from seeops.changes.models import ChangeTicket
 from seeops.console import navigation
+from seeops.core import sentences
 from seeops.core.errors import Unavailable
 from seeops.inventory import selectors as inventory
 from seeops.monitoring.definitions import all_of_them as dashboards
@@ -56,21 +57,30 @@ def _pages(person: Any, text: str) -> Iterable[Result]:
                 yield Result(str(place["label"]), str(item["label"]), item["url"])
 
 
+def _matches(text: str, code: str, title: str) -> bool:
+    """Few and named in English: found by code, by title, and by the title in the reader's language."""
+    return text.lower() in f"{code} {title} {sentences.read(title)}".lower()
+
+
 def _nodes(text: str) -> list[Result]:
     rows = inventory.active_nodes().filter(name__icontains=text).order_by("name")[:EACH]
     return [Result(_("Node"), node.name, reverse("inventory:node", args=[node.name])) for node in rows]
 
 
 def _services(text: str) -> list[Result]:
-    rows = inventory.services().filter(Q(name__icontains=text) | Q(title__icontains=text))[:EACH]
     return [
-        Result(_("Service"), f"{row.title} · {row.name}", reverse("inventory:service", args=[row.name])) for row in rows
-    ]
+        Result(_("Service"), f"{sentences.read(row.title)} · {row.name}", reverse("inventory:service", args=[row.name]))
+        for row in inventory.services()
+        if _matches(text, row.name, row.title)
+    ][:EACH]
 
 
 def _chains(text: str) -> list[Result]:
-    rows = topology.chains().filter(Q(code__icontains=text) | Q(name__icontains=text))[:EACH]
-    return [Result(_("Chain"), row.name, reverse("topology:chain", args=[row.code])) for row in rows]
+    return [
+        Result(_("Chain"), sentences.read(row.name), reverse("topology:chain", args=[row.code]))
+        for row in topology.chains()
+        if _matches(text, row.code, row.name)
+    ][:EACH]
 
 
 def _tickets(text: str) -> list[Result]:
@@ -106,9 +116,9 @@ def _experiments(text: str) -> list[Result]:
     except Unavailable:
         return []
     return [
-        Result(_("Experiment"), entry.title, reverse("resilience:detail", args=[entry.code]))
+        Result(_("Experiment"), sentences.read(entry.title), reverse("resilience:detail", args=[entry.code]))
         for entry in entries
-        if text.lower() in f"{entry.code} {entry.title}".lower()
+        if _matches(text, entry.code, entry.title)
     ][:EACH]
 
 

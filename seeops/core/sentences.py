@@ -40,7 +40,7 @@ class _Message:
         found = self.shape.fullmatch(text) if self.longest in text else None
         if found is None:
             return None
-        values = {name: _read(value, depth + 1, path) for name, value in found.groupdict().items()}
+        values = {name: _value(value, depth + 1, path) for name, value in found.groupdict().items()}
         return _PLACE.sub(lambda place: values[place["name"]] if place["name"] else "%", self.translation)
 
 
@@ -48,6 +48,11 @@ def read(text: object) -> str:
     """`text` in the active language as far as the catalogue knows it, else unchanged."""
     sentence, path = str(text or ""), _catalogue_file(get_language() or settings.LANGUAGE_CODE)
     return _read(sentence, 0, path) if sentence and path else sentence
+
+
+def _value(text: str, depth: int, path: str) -> str:
+    """A value that is a sentence, or an outcome such as FAIL, is read; a single word is a name or what a person wrote."""
+    return _read(text, depth, path) if " " in text or text.isupper() else text
 
 
 def _catalogue_file(language: str) -> str:

@@ -68,3 +68,23 @@ RUNNER = (
     _("the runner died without a result"),
     _("clearing: %(problem)s"),
 )
+
+# What the functions of the extension say of themselves.
+FUNCTIONS = (
+    _("Remove every fault that this run injected, in centres, replicas and load, and continue processes that are paused or\nkept down.\n\nCan be repeated. A process that is only coming back is waited for. Raises ActivityFailed, naming the place, when one\ncould not be reached: its leases then end by themselves."),
+    _("Inject a fault of the catalogue into a whole data centre (centre-loss, centre-partition, centre-delay, centre-drop)."),
+    _("Change what the customers do (surge: many times the usual rate)."),
+    _("Inject a fault of the catalogue into nodes of one centre: the named ones, or a fraction (0 … 1) of a service's."),
+    _("Inject a fault into one replica of a shard: the one in `centre`, or the present primary or a follower (`role`)."),
+    _("kill -9 a process of the cluster (`centre-SZ-B`, `shard-0-SZ-A`, `load`); its supervisor starts it again, at the\nearliest after `hold_s` seconds."),
+    _("kill -9 the replica that leads a shard at this moment, and keep it dead for `hold_s` seconds."),
+    _("SIGSTOP the replica that leads a shard; it continues by itself after the lease, and must find itself deposed."),
+    _("The worst p99 in milliseconds that customers of a chain saw lately."),
+    _("Share of requests that ended well for the customer (a rejection by rule is an answer): of one chain, or of the kind\nof request (orders, all others) that fared worse. While the market is closed nobody sends orders; then others decide."),
+    _("Orders executed twice, counted since the load began."),
+    _("How many shards have no leader now."),
+    _("The longest that orders without an answer had been waiting, in seconds, as seen lately."),
+    _("Acknowledged orders that the shards do not know, counted since the load began."),
+    _("How many nodes of a service serve in a centre."),
+    _("How many shards have replicas whose state hashes differ after the same commands.\n\nReplicas are never at the same command when asked one after the other, so the hashes of their last checkpoints count as\nwell, and the differences that the replicas noticed among themselves."),
+)  # fmt: skip

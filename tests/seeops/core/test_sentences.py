@@ -14,6 +14,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaos.chaostrading import load_activities
 from seeops.bootstrap.catalogues import compile_catalogue
 from seeops.core import sentences
 from seeops.releases import batches
@@ -104,6 +105,7 @@ def test_titles_of_files_are_known() -> None:
         document = json.loads(path.read_text(encoding="utf-8"))
         steps = [*document["method"], *document["rollbacks"], *document["steady-state-hypothesis"]["probes"]]
         said += [document["title"], document["description"], *(step["name"] for step in steps)]
+    said += [entry["doc"] for entry in load_activities()]
     for path in sorted((ROOT / "playbooks").glob("*/meta/argument_specs.yml")):
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]
         said.append(spec["short_description"])
