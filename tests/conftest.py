@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import django
@@ -48,7 +50,14 @@ def valkey_url() -> str:
 
 @pytest.fixture(scope="session")
 def product() -> Iterator[Product]:
-    """A whole running product with 1,200 nodes, begun from an empty folder, ended with the session."""
+    """A whole running product with 1,200 nodes, begun from an empty folder, ended with the session.
+
+    While writing tests, start one yourself and name it: SEEOPS_TEST_PRODUCT=FOLDER:BASE_PORT; it is left running.
+    """
+    if own := os.environ.get("SEEOPS_TEST_PRODUCT"):
+        folder, base = own.rsplit(":", 1)
+        yield Product(Path(folder).resolve(), int(base))
+        return
     running = Product(SHARED_VAR / "test-product").start(clean=True)
     yield running
     running.stop()

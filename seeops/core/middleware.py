@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.deprecation import MiddlewareMixin
 
 from seeops.core import context
@@ -72,3 +75,18 @@ class RuleViolationMiddleware(MiddlewareMixin):
             messages.error(request, str(exception))
             return redirect(request.META["HTTP_REFERER"])
         return render(request, "console/problem.html", {"problem": exception}, status=exception.status)
+
+
+class SignInForPartsMiddleware(MiddlewareMixin):
+    """When the session has ended, a part that fetches itself must not swap the sign-in page into the page: the whole page
+    goes there instead."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not getattr(request, "htmx", None) or response.status_code != 302:
+            return response
+        sign_in = resolve_url(settings.LOGIN_URL)
+        if not response["Location"].startswith(sign_in):
+            return response
+        moved = HttpResponse(status=204)
+        moved["HX-Redirect"] = f"{sign_in}?{urlencode({'next': request.htmx.current_url_abs_path or '/'})}"
+        return moved

@@ -1,6 +1,7 @@
 // Ctrl K: one box that finds everything.
 export function startPalette() {
   const dialog = document.getElementById("palette");
+  if (!dialog) return;
   const input = dialog.querySelector("input");
   const open = () => { dialog.showModal(); input.select(); };
   document.querySelectorAll("[data-palette]").forEach((el) => el.addEventListener("click", open));
