@@ -64,3 +64,18 @@ CHAINS = (
     _("Clearing and settlement (batch)"),
     _("Registry and configuration sync"),
 )
+
+TIERS = (
+    _("access"),
+    _("session"),
+    _("order"),
+    _("risk"),
+    _("matching"),
+    _("account"),
+    _("clearing"),
+    _("surveillance"),
+    _("quote"),
+    _("query"),
+    _("notification"),
+    _("component"),
+)

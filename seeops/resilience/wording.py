@@ -88,3 +88,16 @@ FUNCTIONS = (
     _("How many nodes of a service serve in a centre."),
     _("How many shards have replicas whose state hashes differ after the same commands.\n\nReplicas are never at the same command when asked one after the other, so the hashes of their last checkpoints count as\nwell, and the differences that the replicas noticed among themselves."),
 )  # fmt: skip
+
+FAMILIES = (
+    _("centre"),
+    _("traffic"),
+    _("cpu"),
+    _("network"),
+    _("dependency"),
+    _("process"),
+    _("memory"),
+    _("clock"),
+    _("disk"),
+    _("replication"),
+)
