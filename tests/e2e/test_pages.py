@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from seeops.bootstrap.paths import ROOT
+from seeops.bootstrap.paths import SHARED_VAR
 from tests.e2e.conftest import Visit
 from tests.product import Product
 
-AXE = ROOT / "seeops" / "console" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = SHARED_VAR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 PEOPLE = ("lin", "sun", "he", "admin")
 
 
