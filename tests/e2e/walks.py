@@ -15,7 +15,7 @@ ENDED = {"done", "rolled_back", "aborted", "failed"}
 def request_change(page: Any, *, title: str, service: str) -> str:
     """Fill in a ticket in the browser; returns its address."""
     page.goto("/changes/new/")
-    page.get_by_label("Title").fill(title)
+    page.get_by_label("What will change").fill(title)
     page.get_by_label("Reason").fill("asked for by the trading desk")
     page.locator("select[name=services]").select_option(service)
     page.get_by_role("button", name="Create").click()
@@ -33,7 +33,10 @@ def plan_release(page: Any, ticket_url: str, *, service: str, version: str, expr
     page.locator("#plan-expression").fill(expression)
     page.locator("#plan-soak").fill(str(soak_s))
     page.get_by_role("heading", name=re.compile(rf"nodes of {service} to {version}")).wait_for()
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
     page.get_by_role("button", name="Save plan").click()
+    page.get_by_text("an approval must cover this plan").wait_for()
+    page.get_by_role("link", name=re.compile(r"^REL-")).first.click()
     page.wait_for_url(re.compile(r"/releases/\d+/"))
     return str(page.url)
 
