@@ -60,6 +60,7 @@ def draft(
             field="soak_s",
         )
     chosen, others = _nodes(service, target, nodes)
+    _observed(service, {node.centre.code for node in chosen})
     wanted = expression.strip() or batches.suggest(len(chosen))
     centres = {node.centre_id: node.centre for node in chosen}
     spare = {centre.code: topology.max_unavailable(service, centre) for centre in centres.values()}
@@ -94,6 +95,20 @@ def draft(
         ],
     }
     return Draft(service, target, plan, plan_digest(plan), others)
+
+
+def _observed(service: Service, centres: set[str]) -> None:
+    """Refuses to plan blind: batches are cut by what each centre can spare, and nodes in an unknown state hide just that."""
+    for cell in inventory.cells(service):
+        if cell.centre in centres and cell.spare < 1 <= cell.spare + cell.unknown:
+            raise InvalidInput(
+                _(
+                    "%(n)d nodes of %(service)s in %(centre)s are in an unknown state, so nobody can say how many may leave "
+                    "at the same time: plan again when they have been observed."
+                )
+                % {"n": cell.unknown, "service": service.name, "centre": cell.centre},
+                field="service",
+            )
 
 
 def plan_digest(plan: dict[str, Any]) -> str:

@@ -54,6 +54,7 @@ def runners(product: Product) -> list[psutil.Process]:
 
 @pytest.mark.timeout(600)
 def test_a_release_ends_right_when_worker_and_runner_are_killed(product: Product) -> None:
+    walks.observed(product, SERVICE)
     pk = begin(product)
     eventually(lambda: deploying(product, pk, 1), 90, "the first batch is being deployed", 0.2)
     product.kill("worker")

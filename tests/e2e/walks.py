@@ -12,6 +12,17 @@ from tests.product import Product, eventually
 ENDED = {"done", "rolled_back", "aborted", "failed"}
 
 
+def observed(product: Product, service: str) -> list[dict[str, Any]]:
+    """The nodes of a service, once all of them have been observed up."""
+
+    def look() -> list[dict[str, Any]] | None:
+        nodes = nodes_of(product, service)
+        return nodes if nodes and all(node["state"] == "up" for node in nodes) else None
+
+    found: list[dict[str, Any]] = eventually(look, 60, f"all nodes of {service} are up", 1.0)
+    return found
+
+
 def request_change(page: Any, *, title: str, service: str) -> str:
     """Fill in a ticket in the browser; returns its address."""
     page.goto("/changes/new/")

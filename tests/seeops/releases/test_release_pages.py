@@ -47,6 +47,16 @@ def test_the_first_paint_of_a_release_of_a_thousand_nodes_is_small(release, clie
                for _, nodes in item["centres"]) == 1000  # fmt: skip
 
 
+def test_nothing_is_planned_while_the_nodes_are_unknown(release, client):
+    Node.objects.filter(service=release.service, centre__code="SZ-A").update(state="unknown")
+    client.force_login(release.created_by)
+    body = {"service": "quote-push", "version": "1.1.0"}
+    answer = client.post("/api/v1/releases/preview/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "unknown state" in answer.json()["detail"]
+    assert "SZ-A" in answer.json()["detail"]
+
+
 def test_every_tab_list_and_preview_answers(release, client, django_assert_max_num_queries):
     client.force_login(release.created_by)
     for tab in ("board", "verdicts", "log", "plan", "history", "audit"):
