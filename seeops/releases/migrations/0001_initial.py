@@ -8,165 +8,355 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('automation', '0001_initial'),
-        ('changes', '0001_initial'),
-        ('inventory', '0001_initial'),
+        ("automation", "0001_initial"),
+        ("changes", "0001_initial"),
+        ("inventory", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('term', models.CharField(max_length=12)),
-                ('concurrency', models.PositiveSmallIntegerField(default=1)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('deploying', 'deploying'), ('lost', 'lost'), ('reconciling', 'lost, reconciling'), ('soaking', 'soaking'), ('judging', 'judging'), ('passed', 'passed'), ('held', 'waits for you'), ('failed', 'failed'), ('rolling_back', 'rolling back'), ('rolled_back', 'rolled back')], default='pending', max_length=12)),
-                ('state_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('deployed_at', models.DateTimeField(blank=True, null=True)),
-                ('soak_from', models.DateTimeField(blank=True, null=True)),
-                ('soak_until', models.DateTimeField(blank=True, null=True)),
-                ('extensions', models.PositiveSmallIntegerField(default=0)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('promoted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField()),
+                ("term", models.CharField(max_length=12)),
+                ("concurrency", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("deploying", "deploying"),
+                            ("lost", "lost"),
+                            ("reconciling", "lost, reconciling"),
+                            ("soaking", "soaking"),
+                            ("judging", "judging"),
+                            ("passed", "passed"),
+                            ("held", "waits for you"),
+                            ("failed", "failed"),
+                            ("rolling_back", "rolling back"),
+                            ("rolled_back", "rolled back"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                    ),
+                ),
+                ("state_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("deployed_at", models.DateTimeField(blank=True, null=True)),
+                ("soak_from", models.DateTimeField(blank=True, null=True)),
+                ("soak_until", models.DateTimeField(blank=True, null=True)),
+                ("extensions", models.PositiveSmallIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "promoted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'batch',
-                'ordering': ['release', 'number'],
+                "verbose_name": "batch",
+                "ordering": ["release", "number"],
             },
         ),
         migrations.CreateModel(
-            name='BatchRun',
+            name="BatchRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(max_length=10)),
-                ('synced_seq', models.PositiveIntegerField(default=0, help_text="the last event taken over into the nodes' states")),
-                ('settled', models.BooleanField(default=False)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='releases.batch')),
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='batch_run', to='automation.run')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("purpose", models.CharField(max_length=10)),
+                (
+                    "synced_seq",
+                    models.PositiveIntegerField(
+                        default=0, help_text="the last event taken over into the nodes' states"
+                    ),
+                ),
+                ("settled", models.BooleanField(default=False)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="releases.batch"
+                    ),
+                ),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="batch_run", to="automation.run"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Release',
+            name="Release",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('owner', models.CharField(blank=True, default='', max_length=120)),
-                ('epoch', models.PositiveBigIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('number', models.CharField(max_length=20, unique=True)),
-                ('expression', models.CharField(max_length=120)),
-                ('soak_s', models.PositiveIntegerField(default=60)),
-                ('plan', models.JSONField(default=dict)),
-                ('plan_digest', models.CharField(max_length=64)),
-                ('state', models.CharField(choices=[('ready', 'ready'), ('running', 'running'), ('holding', 'holding'), ('rolling_back', 'rolling back'), ('done', 'done'), ('rolled_back', 'rolled back'), ('aborted', 'aborted'), ('failed', 'failed')], default='ready', max_length=14)),
-                ('state_reason', models.CharField(blank=True, default='', max_length=400)),
-                ('ending', models.CharField(blank=True, default='', help_text='the state that a running roll-back leads to', max_length=14)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('stumbles', models.PositiveSmallIntegerField(default=0, help_text='steps in a row that broke')),
-                ('looked_at', models.DateTimeField(blank=True, help_text='when a worker last looked after it', null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases_planned', to=settings.AUTH_USER_MODEL)),
-                ('retry_of', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='retries', to='releases.release')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='inventory.service')),
-                ('started_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='releases_started', to=settings.AUTH_USER_MODEL)),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='changes.changeticket')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='inventory.version')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("owner", models.CharField(blank=True, default="", max_length=120)),
+                ("epoch", models.PositiveBigIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("number", models.CharField(max_length=20, unique=True)),
+                ("expression", models.CharField(max_length=120)),
+                ("soak_s", models.PositiveIntegerField(default=60)),
+                ("plan", models.JSONField(default=dict)),
+                ("plan_digest", models.CharField(max_length=64)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("ready", "ready"),
+                            ("running", "running"),
+                            ("holding", "holding"),
+                            ("rolling_back", "rolling back"),
+                            ("done", "done"),
+                            ("rolled_back", "rolled back"),
+                            ("aborted", "aborted"),
+                            ("failed", "failed"),
+                        ],
+                        default="ready",
+                        max_length=14,
+                    ),
+                ),
+                ("state_reason", models.CharField(blank=True, default="", max_length=400)),
+                (
+                    "ending",
+                    models.CharField(
+                        blank=True, default="", help_text="the state that a running roll-back leads to", max_length=14
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("stumbles", models.PositiveSmallIntegerField(default=0, help_text="steps in a row that broke")),
+                (
+                    "looked_at",
+                    models.DateTimeField(blank=True, help_text="when a worker last looked after it", null=True),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases_planned",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "retry_of",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="retries",
+                        to="releases.release",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="releases", to="inventory.service"
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="releases_started",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "ticket",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="releases", to="changes.changeticket"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="releases", to="inventory.version"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'release',
-                'ordering': ['-id'],
+                "verbose_name": "release",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='BatchNode',
+            name="BatchNode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('from_version', models.CharField(max_length=40)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('deploying', 'deploying'), ('done', 'done'), ('failed', 'failed'), ('unreachable', 'unreachable'), ('unknown', 'unknown'), ('rolling_back', 'rolling back'), ('rolled_back', 'rolled back'), ('rollback_failed', 'roll-back failed')], default='pending', max_length=16)),
-                ('message', models.CharField(blank=True, default='', max_length=300)),
-                ('changed_at', models.DateTimeField(blank=True, null=True)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='nodes', to='releases.batch')),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batch_nodes', to='inventory.node')),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='nodes', to='releases.release')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("from_version", models.CharField(max_length=40)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("deploying", "deploying"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                            ("unreachable", "unreachable"),
+                            ("unknown", "unknown"),
+                            ("rolling_back", "rolling back"),
+                            ("rolled_back", "rolled back"),
+                            ("rollback_failed", "roll-back failed"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("message", models.CharField(blank=True, default="", max_length=300)),
+                ("changed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="nodes", to="releases.batch"
+                    ),
+                ),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="batch_nodes", to="inventory.node"
+                    ),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="nodes", to="releases.release"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['batch', 'position'],
+                "ordering": ["batch", "position"],
             },
         ),
         migrations.AddField(
-            model_name='batch',
-            name='release',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='releases.release'),
+            model_name="batch",
+            name="release",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="batches", to="releases.release"
+            ),
         ),
         migrations.CreateModel(
-            name='ReleaseEvent',
+            name="ReleaseEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('batch_number', models.PositiveSmallIntegerField(null=True)),
-                ('before', models.CharField(blank=True, max_length=14)),
-                ('after', models.CharField(max_length=14)),
-                ('lease_epoch', models.PositiveBigIntegerField()),
-                ('text', models.CharField(max_length=400)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='releases.release')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("batch_number", models.PositiveSmallIntegerField(null=True)),
+                ("before", models.CharField(blank=True, max_length=14)),
+                ("after", models.CharField(max_length=14)),
+                ("lease_epoch", models.PositiveBigIntegerField()),
+                ("text", models.CharField(max_length=400)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="releases.release"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['release', 'id'],
+                "ordering": ["release", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Verdict',
+            name="Verdict",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(choices=[('PASS', 'pass'), ('FAIL', 'fail'), ('INCONCLUSIVE', 'inconclusive')], max_length=12)),
-                ('summary', models.CharField(max_length=400)),
-                ('baseline', models.CharField(help_text='unchanged peers, or nodes that passed before', max_length=20)),
-                ('window_from', models.DateTimeField()),
-                ('window_until', models.DateTimeField()),
-                ('metrics', models.JSONField()),
-                ('evidence', models.JSONField(help_text='queries, vectors of every node and settings: enough to judge again')),
-                ('digest', models.CharField(max_length=64)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('batch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='verdicts', to='releases.batch')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("PASS", "pass"), ("FAIL", "fail"), ("INCONCLUSIVE", "inconclusive")], max_length=12
+                    ),
+                ),
+                ("summary", models.CharField(max_length=400)),
+                ("baseline", models.CharField(help_text="unchanged peers, or nodes that passed before", max_length=20)),
+                ("window_from", models.DateTimeField()),
+                ("window_until", models.DateTimeField()),
+                ("metrics", models.JSONField()),
+                (
+                    "evidence",
+                    models.JSONField(help_text="queries, vectors of every node and settings: enough to judge again"),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="verdicts", to="releases.batch"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['batch', 'id'],
+                "ordering": ["batch", "id"],
             },
         ),
         migrations.AddIndex(
-            model_name='release',
-            index=models.Index(fields=['state', '-id'], name='releases_re_state_b6eb9c_idx'),
+            model_name="release",
+            index=models.Index(fields=["state", "-id"], name="releases_re_state_b6eb9c_idx"),
         ),
         migrations.AddConstraint(
-            model_name='release',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('running', 'holding', 'rolling_back'))), fields=('service',), name='one_running_release_per_service'),
+            model_name="release",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("running", "holding", "rolling_back"))),
+                fields=("service",),
+                name="one_running_release_per_service",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batchnode',
-            constraint=models.UniqueConstraint(fields=('release', 'node'), name='node_once_in_release'),
+            model_name="batchnode",
+            constraint=models.UniqueConstraint(fields=("release", "node"), name="node_once_in_release"),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('release', 'number'), name='batch_once'),
+            model_name="batch",
+            constraint=models.UniqueConstraint(fields=("release", "number"), name="batch_once"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='releaseevent',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='7b23d01afbb011b7252ccb4bf65bfe8dc6376d3d', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_d807e', table='releases_releaseevent', when='BEFORE')),
+            model_name="releaseevent",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="7b23d01afbb011b7252ccb4bf65bfe8dc6376d3d",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_d807e",
+                    table="releases_releaseevent",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='verdict',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='0eff545070b229083e84a255a60b3bd0eaf36fc3', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_683c7', table='releases_verdict', when='BEFORE')),
+            model_name="verdict",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="0eff545070b229083e84a255a60b3bd0eaf36fc3",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_683c7",
+                    table="releases_verdict",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
