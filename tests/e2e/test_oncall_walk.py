@@ -43,3 +43,4 @@ def test_from_alert_to_dashboard_to_node(product: Product, visit: Visit) -> None
     page.get_by_role("link", name=re.compile(NODE)).first.click()
     page.wait_for_url(re.compile(f"/estate/nodes/{NODE}/"))
     page.get_by_text("down").first.wait_for()
+    assert NODE in page.get_by_role("heading", level=1).inner_text()
