@@ -35,8 +35,8 @@ def test_from_alert_to_dashboard_to_node(product: Product, visit: Visit) -> None
         dialog.get_by_role("button", name=re.compile("Acknowledge")).click()
     page.get_by_text("acknowledged").first.wait_for()
 
-    page.get_by_role("link", name=re.compile("ashboard")).first.click()
-    page.wait_for_url(re.compile("/watch/dashboards/"))
+    page.get_by_role("link", name="Dashboard of the service order-trading").click()
+    page.wait_for_url(re.compile("/watch/dashboards/service/"))
     page.locator("[data-chart][data-drawn]").first.wait_for()
 
     page.goto(f"/alerts/{found['id']}/")
