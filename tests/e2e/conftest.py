@@ -12,6 +12,8 @@ from tests.product import Product
 
 SIGN_IN_TIMEOUT_MS = 30_000
 Visit = Callable[..., Any]
+# What htmx says when a newer request of the same form has replaced one that was under way.
+REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
 
 
 class Watched:
@@ -23,7 +25,11 @@ class Watched:
         self._host = urlsplit(origin).netloc
         page.on("request", self._asked)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("console", self._said)
+
+    def _said(self, message: Any) -> None:
+        if message.type == "error" and not message.text.startswith(REPLACED):
+            self.errors.append(message.text)
 
     def _asked(self, request: Any) -> None:
         address = urlsplit(request.url)
