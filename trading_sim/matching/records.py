@@ -1,41 +1,24 @@
-"""Records and numbers of the matching contract: what goes in, what comes out, to the byte."""
+"""Numbers of the matching contract; the records themselves are laid out in trading_sim.protocol.records."""
 
 from enum import IntEnum
 
-import numpy as np
+from trading_sim.protocol.records import COMMAND, EVENT
 
-COMMAND = np.dtype(
-    [
-        ("seq", "<u8"),
-        ("order_id", "<u8"),
-        ("price", "<i8"),
-        ("qty", "<u4"),
-        ("symbol", "<u4"),
-        ("account", "<u4"),
-        ("kind", "u1"),
-        ("side", "u1"),
-        ("type", "u1"),
-        ("tif", "u1"),
-    ]
-)
-"""One command, 40 bytes, little-endian and packed. Prices in ticks, quantities in shares or contracts."""
-
-EVENT = np.dtype(
-    [
-        ("seq", "<u8"),
-        ("order_id", "<u8"),
-        ("maker_id", "<u8"),
-        ("price", "<i8"),
-        ("qty", "<u4"),
-        ("leaves", "<u4"),
-        ("symbol", "<u4"),
-        ("kind", "u1"),
-        ("reason", "u1"),
-        ("side", "u1"),
-        ("flags", "u1"),
-    ]
-)
-"""One event, 48 bytes, little-endian and packed."""
+__all__ = [
+    "COMMAND",
+    "EVENT",
+    "EVERY_SYMBOL",
+    "FLAG_AUCTION",
+    "MAX_BAND_TICKS",
+    "MAX_PRICE_WITHOUT_BAND",
+    "EventKind",
+    "Kind",
+    "OrderType",
+    "Phase",
+    "Reason",
+    "Side",
+    "Tif",
+]
 
 EVERY_SYMBOL = 0xFFFFFFFF
 """Symbol of a PHASE command that is meant for every symbol of the table."""

@@ -1,7 +1,4 @@
-"""Wire layouts of COMMAND and EVENT as the matching contract gives them (little-endian, packed).
-
-Structured dtypes compare by layout, so arrays of these and of the matching core's own dtypes are interchangeable.
-"""
+"""Wire layouts of COMMAND and EVENT as the matching contract gives them (little-endian, packed)."""
 
 from __future__ import annotations
 
@@ -21,6 +18,8 @@ COMMAND = np.dtype(
         ("tif", "u1"),
     ]
 )
+"""One command, 40 bytes. Prices in ticks, quantities in shares or contracts."""
+
 EVENT = np.dtype(
     [
         ("seq", "<u8"),
@@ -36,3 +35,6 @@ EVENT = np.dtype(
         ("flags", "u1"),
     ]
 )
+#: Whose orders an event is about, aligned with EVENT: owner of order_id, and of maker_id (0 where there is none).
+PARTY = np.dtype([("account", "<u4"), ("other", "<u4")])
+"""One event, 48 bytes."""
