@@ -26,7 +26,7 @@ Reply = Callable[[Outcome], None]
 @dataclass(frozen=True)
 class Seams:
     """The outside of an engine. `disk` writes the journal, `background` everything that may take long beside it; `later` runs
-    a callable soon on the engine's thread; `failed` hears why the replica can take part no longer."""
+    a callable soon on the engine's thread; `restored` hears index and term of a snapshot that the state goes on from; `failed` hears why the replica can take part no longer."""
 
     clock: Clock
     rng: random.Random
@@ -35,6 +35,7 @@ class Seams:
     send: Callable[[str, Message], None]
     later: Callable[[Callable[[], None]], None]
     applied: Callable[[Entry, Applied], None]
+    restored: Callable[[int, int], None]
     failed: Callable[[BaseException], None]
 
 
@@ -71,6 +72,7 @@ class Engine:
         self._seams, self._storage, self._limits = seams, storage, limits or Limits()
         if start.snapshot is not None:
             state.restore(start.snapshot)
+            seams.restored(state.index, state.term)
         log = _log_of(start)
         self.raft = Raft(
             name=name,
@@ -346,6 +348,7 @@ class Engine:
         except ValueError as error:
             self.fail(error)
             return False
+        self._seams.restored(snapshot.index, snapshot.term)
         self._snapshot_index, self._snapshot_cache = snapshot.index, None
         self.raft.installed(snapshot.index, snapshot.term)
         return True

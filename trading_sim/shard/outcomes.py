@@ -14,6 +14,7 @@ class Refusal(IntEnum):
     UNKNOWN = 5  # perhaps executed; ask again with the same number
     FAILED = 6  # this replica cannot take part (its disk failed); not executed here
     NOT_FOUND = 7  # a query for something that does not exist
+    GONE = 8  # a feed from an entry that is no longer kept in memory; the text names the oldest that is
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ from aiohttp import web
 
 from trading_sim.shard.disk import DiskThread, FaultyClock, FaultyFiles
 from trading_sim.shard.engine import Engine, Seams
+from trading_sim.shard.entries import Entry
 from trading_sim.shard.faults import FaultBoard
+from trading_sim.shard.feed_hub import FeedHub
 from trading_sim.shard.hardstate import HardStateError
 from trading_sim.shard.http import make_app
 from trading_sim.shard.machine_api import MachineFactory
@@ -33,7 +35,7 @@ from trading_sim.shard.outcomes import Outcome, Refused
 from trading_sim.shard.peers import PeerLink
 from trading_sim.shard.raft import Role
 from trading_sim.shard.server import Connection
-from trading_sim.shard.state import ReplicatedState
+from trading_sim.shard.state import Applied, ReplicatedState
 from trading_sim.shard.storage import Storage
 
 log = logging.getLogger("trading_sim.shard")
@@ -55,6 +57,7 @@ class Replica:
         self.stopped: asyncio.Future[int] = self._loop.create_future()
         self.metrics = ReplicaMetrics()
         self.board = FaultBoard(tuple(self._peers), time.monotonic_ns)
+        self.feed = FeedHub(self._loop, time.time_ns)
         self._started_at = time.time()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0
@@ -79,7 +82,8 @@ class Replica:
                 background=DiskThread(self._loop, "snapshots"),
                 send=lambda peer, message: self._links[peer].send(message),
                 later=lambda act: self._loop.call_soon(self._guarded, act),
-                applied=self.metrics.applied,
+                applied=self._on_applied,
+                restored=self.feed.begin_at,
                 failed=self._on_failure,
             ),
             storage=storage,
@@ -110,6 +114,10 @@ class Replica:
             for connection in tuple(self._connections):
                 connection.close()
             await runner.cleanup()
+
+    def _on_applied(self, entry: Entry, applied: Applied) -> None:
+        self.metrics.applied(entry, applied)
+        self.feed.publish(entry, applied)
 
     # What connections and pages ask
 

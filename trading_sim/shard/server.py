@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from trading_sim.shard import wire
+from trading_sim.shard import feed_wire, wire
+from trading_sim.shard.feed_hub import FeedHub, Following
 from trading_sim.shard.messages import Message, MessageError, decode_message
 from trading_sim.shard.metrics import ReplicaMetrics
 from trading_sim.shard.outcomes import Answered, Outcome
@@ -24,6 +25,7 @@ class Handler(Protocol):
 
     shard: int
     metrics: ReplicaMetrics
+    feed: FeedHub
 
     def knows_peer(self, name: str) -> bool:
         """Is that a member of this shard?"""
@@ -51,31 +53,44 @@ class Connection(asyncio.Protocol):
         self._caller: wire.Caller | None = None
         self._name = ""
         self._timeout: asyncio.TimerHandle | None = None
+        self._following: Following | None = None
+        self.full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         self._transport.set_write_buffer_limits(high=WRITE_HIGH)
         self._open.add(self)
         if len(self._open) > MAX_CONNECTIONS:
-            self._cut(f"More than {MAX_CONNECTIONS} connections are open.")
+            self.cut(f"More than {MAX_CONNECTIONS} connections are open.")
             return
         loop = asyncio.get_running_loop()
-        self._timeout = loop.call_later(GREETING_TIMEOUT_S, self._cut, "No greeting came in time.")
+        self._timeout = loop.call_later(GREETING_TIMEOUT_S, self.cut, "No greeting came in time.")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open.discard(self)
         self._transport = None
         if self._timeout is not None:
             self._timeout.cancel()
+        if self._following is not None:
+            self._handler.feed.leave(self._following)
 
     def pause_writing(self) -> None:
         """A caller that does not read its answers is not read either."""
+        self.full = True
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self.full = False
         if self._transport is not None:
             self._transport.resume_reading()
+        if self._following is not None:
+            self._handler.feed.pump(self._following)
+
+    def write(self, data: bytes) -> None:
+        """Send a whole frame, unless the connection is closing."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -84,14 +99,15 @@ class Connection(asyncio.Protocol):
                     return
                 self._on_frame(kind, body)
         except (wire.WireError, MessageError) as error:
-            self._cut(str(error))
+            self.cut(str(error))
 
     def close(self) -> None:
         """Close without a reason; the replica stops."""
         if self._transport is not None:
             self._transport.close()
 
-    def _cut(self, reason: str) -> None:
+    def cut(self, reason: str) -> None:
+        """Close with a reason."""
         if self._transport is None or self._transport.is_closing():
             return
         self._handler.metrics.connections_cut += 1
@@ -106,11 +122,15 @@ class Connection(asyncio.Protocol):
             if kind != wire.Frame.MESSAGE:
                 raise wire.WireError(f"A peer may not send frames of kind {kind}.")
             self._handler.receive(self._name, decode_message(body))
+        elif self._following is not None:
+            raise wire.WireError("A connection that follows the feed may send nothing more.")
         elif kind == wire.Frame.SUBMIT:
             tag, client_id, request, commands = wire.read_submit(body)
             self._handler.submit(client_id, request, commands, lambda result: self._answer(tag, result))
         elif kind in (wire.Frame.STATUS, wire.Frame.QUERY_ACCOUNT, wire.Frame.QUERY_SYMBOL):
             self._query(wire.Frame(kind), *wire.read_query(body))
+        elif kind == wire.Frame.FEED:
+            self._following = self._handler.feed.follow(self, *feed_wire.read_feed_request(body))
         else:
             raise wire.WireError(f"A client may not send frames of kind {kind}.")
 
@@ -141,5 +161,4 @@ class Connection(asyncio.Protocol):
         self._handler.query(read, lambda result: self._answer(tag, result))
 
     def _answer(self, tag: int, result: Outcome) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(wire.outcome(tag, result))
+        self.write(wire.outcome(tag, result))

@@ -32,8 +32,10 @@ class Frame(IntEnum):
     STATUS = 11
     QUERY_ACCOUNT = 12
     QUERY_SYMBOL = 13
+    FEED = 14
     ANSWER = 20
     REFUSED = 21
+    FED = 22
     MESSAGE = 30
     ERROR = 255
 
@@ -73,7 +75,8 @@ class FrameReader:
                 end = offset + _LENGTH.size + length
                 if len(self._buffer) < end:
                     break
-                kind, body = self._buffer[offset + _LENGTH.size], bytes(self._buffer[offset + _LENGTH.size + 1 : end])
+                with memoryview(self._buffer) as view:
+                    kind, body = view[offset + _LENGTH.size], bytes(view[offset + _LENGTH.size + 1 : end])
                 offset = end
                 yield kind, body
         finally:

@@ -93,6 +93,7 @@ class SimNode:
             send=self._send,
             later=lambda act: self.cluster.world.after(0, lambda: self.guarded(life, act)),
             applied=self._applied,
+            restored=lambda index, term: None,
             failed=lambda _: self.cluster.world.after(0, lambda: self.guarded(life, lambda: self.crash(power=False))),
         )
         peers = [name for name in self.cluster.names if name != self.name]
