@@ -144,6 +144,10 @@ class ClusterClient:
     def load_status(self) -> dict:
         return self._call("GET", f"{self.endpoints['load']}/status")
 
+    def load_responses(self) -> dict:
+        """Response times counted from when orders were due, as bucket counts since the start (see trading_sim.load.responses)."""
+        return self._call("GET", f"{self.endpoints['load']}/responses")
+
     def set_load(self, **settings: object) -> dict:
         """Settings of the load process: rate_factor, paused."""
         return self._call("POST", f"{self.endpoints['load']}/settings", json=settings)

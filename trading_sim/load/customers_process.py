@@ -19,7 +19,9 @@ from trading_sim.load.keeper import ShardKeeper
 from trading_sim.load.lane import AWAY_S, Fate, Lane
 from trading_sim.load.links import CentreLinks, NoAnswer, Refused
 from trading_sim.load.measures import Measures
+from trading_sim.load.peak import PeakWatch
 from trading_sim.load.rates import Rates, lane_accounts
+from trading_sim.load.responses import lateness
 from trading_sim.load.session import SessionClock
 from trading_sim.protocol.flow import FlowRequest
 from trading_sim.protocol.topology import Topology
@@ -60,6 +62,7 @@ class CustomersProcess:
         self._settings_path = state / "settings.json"
         if self._settings_path.exists():
             self.rates.take_over(json.loads(self._settings_path.read_text(encoding="utf-8")))
+        self.peak = PeakWatch(state / "peak.json")
         self.clock = SessionClock(state / "session.json", SessionCalendar(day_s), time.time)
         self.measures = Measures(self.rates.peaks)
         self.book = ClientBook(
@@ -166,6 +169,7 @@ class CustomersProcess:
     async def _turn_days(self) -> None:
         while True:
             self.clock.turn()
+            self.peak.note(time.time(), self.measures.orders_answered, self.rates.usual)
             await asyncio.sleep(0.1)
 
     async def _move_prices(self) -> None:
@@ -192,7 +196,16 @@ class CustomersProcess:
             if keeper.phase and able:
                 orders = flow.make({chain: rate * able for chain, rate in due.items()}, lane.accounts, keeper.phase)
                 if orders:
-                    self._learn(lane, *await lane.send(orders))
+                    self._learn(lane, *await lane.send(orders, self._late(orders, passed, able)))
+
+    def _late(self, orders: dict[str, np.ndarray], passed: float, able: float) -> dict[str, np.ndarray] | None:
+        """How long each order has been due, when its lane was kept waiting; None when it was not."""
+        if passed < 2 * ORDER_TICK_S:
+            return None
+        return {
+            chain: lateness(passed - able * self.generator.random(len(records)), passed, ORDER_TICK_S)
+            for chain, records in orders.items()
+        }
 
     def _count_unavailable(self, chain: str, expected: float) -> None:
         if expected > 0:
@@ -253,6 +266,27 @@ class CustomersProcess:
         }
         return {**self.clock.describe(), "shards": shards}
 
+    def responses_seen(self) -> dict[str, Any]:
+        """Counts since the start that a capacity test takes the differences of; see `load.responses` for the buckets."""
+        moment = self.clock.moment()
+        requests: dict[str, dict[str, int]] = {}
+        for (chain, outcome), count in self.measures.requests.items():
+            requests.setdefault(chain, {})[outcome] = count
+        return {
+            "at": time.time(),
+            "phase": moment.phase,
+            "order_rate": moment.order_rate,
+            "phase_ends_in_s": moment.ends_in_s,
+            "responses": self.measures.responses.as_dict(),
+            "requests": requests,
+            "duration_buckets": {chain: self.measures.buckets[chain].tolist() for chain in self.counted_chains},
+            "lost": self.book.lost,
+            "duplicates": self.book.duplicates,
+            "usual": self.rates.usual,
+            "paused": self.rates.paused,
+            "level": self.rates.level.describe(time.time()) if self.rates.level else None,
+        }
+
     def status(self) -> dict[str, Any]:
         """Counters, lanes, findings. "ready" is false until the shards have been asked what they hold."""
         now = time.monotonic()
@@ -267,6 +301,7 @@ class CustomersProcess:
             "surges": [surge.describe(time.time()) for surge in self.rates.surges.values()],
             "offered_rate": {chain: round(rate, 3) for chain, rate in offered.items()},
             "offered_orders_per_s": round(sum(offered[chain] for chain in self.order_chains), 3),
+            "peak": self.peak.best,
             "requests": requests,
             "duration_buckets": {chain: counts.tolist() for chain, counts in self.measures.buckets.items()},
             "trades": sum(flow.customers.trades for flow in self.flows),

@@ -7,7 +7,7 @@ numbers, to the next centre in turn, until every order's fate is known; new orde
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,12 +56,17 @@ class Lane:
         """The centre that the next attempt goes to."""
         return self.centres[self.current]
 
-    async def send(self, orders: dict[str, np.ndarray]) -> tuple[Operation, dict[str, Fate], dict[int, np.ndarray]]:
-        """Write the request down and deliver it; returns every order's fate and the shard's events."""
-        return await self.deliver(self.book.invoke(self.client, self.shard, orders))
+    async def send(
+        self, orders: dict[str, np.ndarray], late_s: Mapping[str, np.ndarray] | None = None
+    ) -> tuple[Operation, dict[str, Fate], dict[int, np.ndarray]]:
+        """Write the request down and deliver it; returns every order's fate and the shard's events.
+
+        `late_s`: how long each order had been due when it was sent (0 by default).
+        """
+        return await self.deliver(self.book.invoke(self.client, self.shard, orders), late_s=late_s)
 
     async def deliver(
-        self, operation: Operation, attempt: int = 1
+        self, operation: Operation, attempt: int = 1, late_s: Mapping[str, np.ndarray] | None = None
     ) -> tuple[Operation, dict[str, Fate], dict[int, np.ndarray]]:
         """Ask until every order's fate is known. Start with attempt 2 for a request of a former process."""
         fates: dict[str, Fate] = {}
@@ -90,7 +95,7 @@ class Lane:
             await asyncio.sleep(delay)
             delay = min(2 * delay, RETRY_MOST_S)
             attempt += 1
-        self.measures.answered(reply, fates, self.clock() - self.waiting_since, first=attempt == 1)
+        self.measures.answered(reply, fates, self.clock() - self.waiting_since, first=attempt == 1, late_s=late_s)
         self.waiting_since = None
         self.book.ok(
             operation,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trading_sim.load.responses import Responses
 from trading_sim.protocol.flow import FlowReply, Outcome
 from trading_sim.protocol.metrics import BUCKETS, DURATION_BOUNDS_S, histogram_us
 
@@ -25,18 +26,31 @@ class Measures:
         self.requests: Counter[tuple[str, str]] = Counter({(chain, "ok"): 0 for chain in chains})
         self.buckets = {chain: np.zeros(BUCKETS, dtype=np.int64) for chain in chains}
         self.seconds = dict.fromkeys(self.buckets, 0.0)
+        self.responses = Responses(self.buckets)
         self.retries = 0
         self.failovers = 0
         self.longest_wait_s = 0.0
 
-    def answered(self, reply: FlowReply, fates: dict[str, Fate], waited_s: float, first: bool) -> None:
-        """A request whose fate is known. Orders of a first attempt took what the centre says, later ones the whole wait."""
+    def answered(
+        self,
+        reply: FlowReply,
+        fates: dict[str, Fate],
+        waited_s: float,
+        first: bool,
+        late_s: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """A request whose fate is known. Orders of a first attempt took what the centre says, later ones the whole wait.
+
+        `late_s`: seconds by which each order had been due before it was sent; they count as response time.
+        """
         self.longest_wait_s = max(self.longest_wait_s, waited_s)
         for chain, fate in fates.items():
             for outcome, count in zip(*np.unique(fate.outcomes, return_counts=True), strict=True):
                 self.requests[chain, OUTCOME_NAMES[Outcome(int(outcome))]] += int(count)
             latency = reply.latency_us[chain] if first else np.full(len(fate.outcomes), waited_s * 1e6)
             self._durations(chain, histogram_us(latency), float(latency.sum()) / 1e6)
+            waited = latency / 1e6 + (0.0 if late_s is None else late_s[chain])
+            self.responses.note(chain, waited[fate.outcomes < Outcome.FAILED])
 
     def counted(self, reply: FlowReply) -> None:
         """Requests without orders."""
@@ -63,6 +77,11 @@ class Measures:
     def _durations(self, chain: str, buckets: np.ndarray, seconds: float) -> None:
         self.buckets[chain] += buckets
         self.seconds[chain] += seconds
+
+    @property
+    def orders_answered(self) -> int:
+        """Orders whose customers got an answer, an acceptance or a rejection by rule."""
+        return int(sum(counts.sum() for counts in self.responses.counts.values()))
 
     def exposition(self) -> list[str]:
         """Lines of the Prometheus text format."""

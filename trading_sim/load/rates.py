@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from trading_sim.load.calendar import Moment
+from trading_sim.load.levels import Level, LevelError, parse_level
 
 MAX_FACTOR = 20.0
 MAX_LEASE_S = 3600.0
@@ -58,16 +59,27 @@ class Rates:
     rate_factor: float = 1.0
     paused: bool = False
     surges: dict[str, Surge] = field(default_factory=dict)
+    held_level: Level | None = None
 
     def rate(self, chain: str, moment: Moment) -> float:
         """Requests per second of a chain that are due now, over all centres and shards."""
         if self.paused:
             return 0.0
+        level = self.level
+        if level is not None and level.covers(chain):
+            silent = chain in self.order_chains and moment.order_rate == 0
+            return 0.0 if silent else self.peaks[chain] * level.level
         return self.peaks[chain] * self._curve(chain, moment) * self.rate_factor * self._surge(chain)
 
     def offered(self, moment: Moment) -> dict[str, float]:
         """Requests per second of every chain."""
         return {chain: self.rate(chain, moment) for chain in self.peaks}
+
+    @property
+    def level(self) -> Level | None:
+        """The level in force, if its lease has not ended."""
+        held = self.held_level
+        return held if held is not None and held.expires_at > self.now() else None
 
     def _curve(self, chain: str, moment: Moment) -> float:
         busy = moment.order_rate
@@ -99,8 +111,10 @@ class Rates:
 
     def add_surge(self, body: object, lease: str) -> Surge:
         """Start a surge; with the "key" of a live one, that one is answered. Raises SettingsError."""
+        if self.level is not None:
+            raise SettingsError("a capacity test holds the rates: no surge until it has ended")
         if not isinstance(body, dict) or body.get("kind") != "surge":
-            raise SettingsError('the load process knows one kind of fault: {"kind": "surge"}')
+            raise SettingsError('the load process knows two kinds of faults: surge and level')
         params = body.get("params") or {}
         factor, chains = params.get("factor", 3.0), params.get("chains") or []
         seconds, owner, key = body.get("lease_s"), body.get("owner"), body.get("key")
@@ -119,6 +133,30 @@ class Rates:
         surge = Surge(lease, float(factor), chains, owner, self.now() + seconds, key)
         self.surges[lease] = surge
         return surge
+
+    def hold_level(self, body: dict[str, Any], lease: str) -> Level:
+        """Hold all rates at a multiple of the peak for a short lease. Raises SettingsError."""
+        self.expire()
+        if self.surges:
+            raise SettingsError("a surge is in force: a level would measure something else, wait until it has ended")
+        try:
+            self.held_level = parse_level(body, set(self.peaks), self.level, lease, self.now())
+        except LevelError as error:
+            raise SettingsError(str(error)) from error
+        return self.held_level
+
+    def remove(self, lease: str) -> bool:
+        """End a surge or the level by its lease; false when it has gone already."""
+        if self.held_level is not None and self.held_level.lease == lease:
+            self.held_level = None
+            return True
+        return self.surges.pop(lease, None) is not None
+
+    @property
+    def usual(self) -> bool:
+        """True while nothing artificial (a surge, a level) changes what customers do."""
+        now = self.now()
+        return self.level is None and all(surge.expires_at <= now for surge in self.surges.values())
 
     def expire(self) -> None:
         """Forget surges whose lease is over."""

@@ -18,7 +18,7 @@ MAX_BODY = 64 * 1024
 
 
 def make_app(process: CustomersProcess) -> web.Application:
-    """Routes: GET /health /status /session /settings /metrics /faults, POST /settings /faults, DELETE /faults/{lease}."""
+    """Routes: GET /health /status /session /settings /metrics /responses /faults, POST /settings /faults, DELETE /faults/{lease}."""
     routes = Routes(process)
     app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(
@@ -27,6 +27,7 @@ def make_app(process: CustomersProcess) -> web.Application:
             web.get("/status", routes.status),
             web.get("/session", routes.session),
             web.get("/metrics", routes.metrics),
+            web.get("/responses", routes.responses),
             web.get("/settings", routes.settings),
             web.post("/settings", routes.change_settings),
             web.get("/faults", routes.faults),
@@ -74,21 +75,29 @@ class Routes:
     async def faults(self, request: web.Request) -> web.Response:
         rates = self._process.rates
         rates.expire()
-        return web.json_response({"faults": [surge.describe(rates.now()) for surge in rates.surges.values()]})
+        held = [*rates.surges.values(), *([rates.level] if rates.level else [])]
+        return web.json_response({"faults": [one.describe(rates.now()) for one in held]})
 
     async def add_fault(self, request: web.Request) -> web.Response:
         rates = self._process.rates
         try:
-            surge = rates.add_surge(await _body(request), secrets.token_hex(8))
+            body, lease = await _body(request), secrets.token_hex(8)
+            if isinstance(body, dict) and body.get("kind") == "level":
+                return web.json_response(rates.hold_level(body, lease).describe(rates.now()))
+            surge = rates.add_surge(body, lease)
         except SettingsError as error:
             return web.json_response({"error": "bad_fault", "message": str(error)}, status=400)
         self._process.save_settings()
         return web.json_response(surge.describe(rates.now()))
 
     async def remove_fault(self, request: web.Request) -> web.Response:
-        removed = self._process.rates.surges.pop(request.match_info["lease"], None)
+        removed = self._process.rates.remove(request.match_info["lease"])
         self._process.save_settings()
-        return web.json_response({"removed": removed is not None})
+        return web.json_response({"removed": removed})
+
+    async def responses(self, request: web.Request) -> web.Response:
+        """What a capacity test reads twice a second: response times counted from when orders were due, outcomes, findings."""
+        return web.json_response(self._process.responses_seen())
 
     async def metrics(self, request: web.Request) -> web.Response:
         process = self._process
