@@ -10,14 +10,14 @@ from typing import Any
 
 from trading_sim.client.cluster import ClusterClient
 from trading_sim.client.errors import ClusterError
-from trading_sim.load import to_file
+from trading_sim.load import ramp_command, to_file
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """The `load` command."""
     parser = subparsers.add_parser("load", help="show or change the order flow", description=__doc__)
     parser.add_argument(
-        "--state", type=Path, metavar="DIR", help="state folder of the cluster (needed without --to-file)"
+        "--state", type=Path, metavar="DIR", help="state folder of the cluster (not needed for --to-file and --ramp --shard)"
     )
     parser.add_argument("--rate-factor", type=float, metavar="F", help="multiply all rates (1 is the default flow)")
     pause = parser.add_mutually_exclusive_group()
@@ -29,6 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the surge (default 60)")
     parser.add_argument("--json", action="store_true", help="the status as JSON")
     to_file.add_options(parser)
+    ramp_command.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Change what is asked for, then show the status; 1 when the cluster does not answer or refuses."""
     if arguments.to_file is not None:
         return to_file.run(arguments)
+    if arguments.ramp:
+        return ramp_command.run(arguments)
     if arguments.state is None:
         sys.stderr.write(
             "load: --state names the cluster's state folder and is needed without --to-file (see --help)\n"
