@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import psutil
 import requests
 
 from tests.product import Product, eventually
 
+SOAK_S = 30
 ENDED = {"done", "rolled_back", "aborted", "failed"}
 
 
@@ -73,6 +75,20 @@ def start(page: Any, release_url: str) -> None:
     page.get_by_text("started by").wait_for()
 
 
+def begin_release(operator: Any, approver: Any, *, service: str, version: str) -> str:
+    """The operator asks and plans, the approver approves, the operator starts: the release's address."""
+    ticket = request_change(operator, title=f"{service} to {version}", service=service)
+    release = plan_release(
+        operator, ticket, service=service, version=version, expression="1, 5%, 30%, 100%", soak_s=SOAK_S
+    )
+    submit(operator, ticket)
+    operator.goto(ticket)
+    assert operator.get_by_role("button", name="Decide…").count() == 0, "the requester must not decide"
+    approve(approver, ticket)
+    start(operator, release)
+    return release
+
+
 def pk_of(url: str) -> int:
     found = re.search(r"/(\d+)/", url)
     assert found is not None
@@ -88,6 +104,20 @@ def ended(product: Product, release_url: str, timeout_s: float) -> dict[str, Any
         return release if release["state"] in ENDED else None
 
     found: dict[str, Any] = eventually(look, timeout_s, f"release {pk} ended: {api.get(f'releases/{pk}/')}", 1.0)
+    return found
+
+
+def runners(product: Product) -> list[psutil.Process]:
+    """Processes of this product's runners."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "seeops.automation.runner" in (process.info["cmdline"] or []):
+            try:
+                own = process.environ().get("SEEOPS_VAR") == str(product.instance.var)
+            except psutil.Error:
+                continue
+            if own:
+                found.append(process)
     return found
 
 

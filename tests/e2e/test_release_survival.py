@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 
-import psutil
 import pytest
 
 from tests.e2e import walks
@@ -38,20 +37,6 @@ def deploying(product: Product, pk: int, batch: int) -> bool:
     return any(row["number"] == batch and row["state"] == "deploying" and row["done"] > 0 for row in batches)
 
 
-def runners(product: Product) -> list[psutil.Process]:
-    """Processes of this product's runners."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if "seeops.automation.runner" in (process.info["cmdline"] or []):
-            try:
-                own = process.environ().get("SEEOPS_VAR") == str(product.instance.var)
-            except psutil.Error:
-                continue
-            if own:
-                found.append(process)
-    return found
-
-
 @pytest.mark.timeout(600)
 def test_a_release_ends_right_when_worker_and_runner_are_killed(product: Product) -> None:
     walks.observed(product, SERVICE)
@@ -59,7 +44,7 @@ def test_a_release_ends_right_when_worker_and_runner_are_killed(product: Product
     eventually(lambda: deploying(product, pk, 1), 90, "the first batch is being deployed", 0.2)
     product.kill("worker")
     eventually(lambda: deploying(product, pk, 2), 240, "the second batch is being deployed", 0.2)
-    for process in runners(product):
+    for process in walks.runners(product):
         os.kill(process.pid, signal.SIGKILL)
     product.kill("beat")
 
@@ -68,4 +53,3 @@ def test_a_release_ends_right_when_worker_and_runner_are_killed(product: Product
     nodes = walks.nodes_of(product, SERVICE)
     assert {node["version"] for node in nodes} == {"1.1.0"}
     assert walks.executed_more_than_once(nodes) == {}
-    assert runners(product) == []
