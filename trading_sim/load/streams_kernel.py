@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trading_sim.jit import entry, inlined
 from trading_sim.matching import hot
-from trading_sim.matching.jit import entry, inlined
 from trading_sim.matching.ladder import price_of
 from trading_sim.matching.queue import COMMAND_WORDS, EVENT_WORDS
 from trading_sim.matching.records import EventKind
@@ -219,7 +219,7 @@ def note(state, flow, order_id):
 @inlined
 def meet(state, flow, words, at, events):
     """Let the book carry out the command and note what became of the orders it touched."""
-    count = hot.apply(state, state.control[0], words, at, events, np.int64(0))
+    count = hot.apply(state, state.control[0], None, words, at, events, np.int64(0))
     for event in range(count):
         first = event * EVENT_WORDS
         if (np.uint64(events[first + 5]) >> np.uint64(32)) & np.uint64(0xFF) == TRADE:

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from trading_sim.matching.jit import called, inlined
+from trading_sim.jit import called, inlined
 from trading_sim.matching.ladder import level_of, next_above, next_below, price_of, tick_of
 from trading_sim.matching.queue import emit, free_slot, unlink
 from trading_sim.matching.records import FLAG_AUCTION, EventKind, Side
+from trading_sim.risk import fills
 
 AUCTION_TRADE = np.int64(EventKind.TRADE | (Side.BUY << 16) | (FLAG_AUCTION << 24))
 NO_PRICE = 2**63 - 1
@@ -81,7 +82,7 @@ def take(state, control, book, slot, qty):
 
 
 @called
-def uncross(state, control, events, count, seq, symbol):
+def uncross(state, control, desk, events, count, seq, symbol):
     """Execute the auction of one symbol. Returns the number of events; at most one trade a resting order is written."""
     buy, sell = state.books[2 * symbol], state.books[2 * symbol + 1]
     price = uncross_price(state, buy, sell, state.symbols[symbol].reference)
@@ -94,7 +95,12 @@ def uncross(state, control, events, count, seq, symbol):
         buy_order, sell_order = state.orders[buy_slot], state.orders[sell_slot]
         buy_id, sell_id = np.int64(buy_order.order_id), np.int64(sell_order.order_id)
         qty = min(np.int64(buy_order.qty), np.int64(sell_order.qty))
+        account, other = np.int64(buy_order.account), np.int64(sell_order.account)
+        if desk is not None:
+            buy_limit = price_of(buy, np.int64(buy_order.tick))
+            sell_limit = price_of(sell, np.int64(sell_order.tick))
+            fills.fill_auction(desk, symbol, buy_order, buy_limit, sell_order, sell_limit, qty, price)
         left = take(state, control, buy, buy_slot, qty)
         take(state, control, sell, sell_slot, qty)
-        count = emit(events, count, seq, buy_id, sell_id, price, qty, left, symbol, AUCTION_TRADE)
+        count = emit(desk, events, count, seq, buy_id, sell_id, price, qty, left, symbol, AUCTION_TRADE, account, other)
     return count

@@ -10,6 +10,8 @@ from trading_sim.matching import hot, layout, scan, snapshot
 from trading_sim.matching.records import COMMAND, EVENT, Side
 from trading_sim.matching.snapshot import CoreState
 from trading_sim.matching.symbols import SymbolTable
+from trading_sim.protocol.records import PARTY
+from trading_sim.risk.desk import Desk
 
 EVENTS_AT_ONCE = 16_384
 """Events gathered before they are handed on; small enough to stay in the processor's cache."""
@@ -23,15 +25,21 @@ class Core:
     `max_order_id` and `max_live` are fixed for life: a NEW beyond either is REJECTED with CAPACITY. Memory is four bytes
     an order id and 32 bytes a live order, reserved at once and touched as it is used, plus the books of the symbols: 16
     bytes a tick, or, where a symbol spans more than 16,384 ticks, 66 KiB and 4 KiB for every 512 ticks with orders.
+    With a `desk` every command passes its checks first, and balances follow every event; see `risk.desk`.
     Not safe for use by two threads at a time.
     """
 
-    def __init__(self, table: SymbolTable, max_order_id: int = 1_000_000, max_live: int = 200_000) -> None:
+    def __init__(
+        self, table: SymbolTable, max_order_id: int = 1_000_000, max_live: int = 200_000, desk: Desk | None = None
+    ) -> None:
         self.table = table
+        self._desk = desk
         self._state = layout.build(table, max_order_id, max_live)
         self._reserve = len(table) + hot.SPARE_EVENTS
         self._allocate_events(EVENTS_AT_ONCE + self._reserve)
-        hot.run(self._state, _words(np.empty(0, COMMAND)), 0, 0, self._event_words, 0)  # loads the compiled loop now
+        hot.run(
+            self._state, _words(np.empty(0, COMMAND)), 0, 0, self._event_words, 0, self._desk
+        )  # loads the compiled loop now
 
     def step(self, commands: np.ndarray) -> np.ndarray:
         """Apply commands, return a fresh array of the events they cause."""
@@ -40,6 +48,22 @@ class Core:
         if not pieces:
             return np.empty(0, EVENT)
         return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)).view(EVENT)
+
+    def step_with_parties(self, commands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `step`, and PARTY records aligned with the events. Only with a desk."""
+        events, parties = [], []
+        for piece in self.run(commands):
+            events.append(piece.view(np.int64).copy())
+            parties.append(self.parties().copy())
+        if not events:
+            return np.empty(0, EVENT), np.empty(0, PARTY)
+        if len(events) == 1:
+            return events[0].view(EVENT), parties[0].view(PARTY)
+        return np.concatenate(events).view(EVENT), np.concatenate(parties).view(PARTY)
+
+    def parties(self) -> np.ndarray:
+        """PARTY records as words, of the piece of events that `run` gave last; the next one overwrites them."""
+        return self._desk.parties[: int(self._state.control["written"][0])]
 
     def run(self, commands: np.ndarray) -> Iterator[np.ndarray]:
         """Apply commands, yield their events piece by piece without copying.
@@ -50,7 +74,7 @@ class Core:
         done, last = 0, len(commands)
         while done < last:
             room = self._room()
-            done = hot.run(self._state, words, done, last, self._event_words, room)
+            done = hot.run(self._state, words, done, last, self._event_words, room, self._desk)
             yield self._written()
 
     def run_timed(self, commands: np.ndarray, durations: np.ndarray) -> float:
@@ -60,12 +84,14 @@ class Core:
         too. Reading the counter twice is part of every duration.
         """
         words = _words(commands)
-        hot.run_timed(self._state, words, 0, 0, self._event_words, 0, durations)  # compiles before the clock starts
+        hot.run_timed(
+            self._state, words, 0, 0, self._event_words, 0, self._desk, durations
+        )  # compiles before the clock starts
         start_ns, start_cycles = time.perf_counter_ns(), hot.read_cycles()
         done, last = 0, len(commands)
         while done < last:
             room = self._room()
-            done = hot.run_timed(self._state, words, done, last, self._event_words, room, durations)
+            done = hot.run_timed(self._state, words, done, last, self._event_words, room, self._desk, durations)
         while time.perf_counter_ns() - start_ns < CALIBRATION_NS:
             hot.read_cycles()
         passed = hot.read_cycles() - start_cycles
@@ -100,15 +126,18 @@ class Core:
         return snapshot.encode(self.table, self._canonical())
 
     @classmethod
-    def restore(cls, table: SymbolTable, data: bytes) -> Self:
-        """A core that goes on where the snapshot was taken. Raises SnapshotError."""
+    def restore(cls, table: SymbolTable, data: bytes, desk: Desk | None = None) -> Self:
+        """A core that goes on where the snapshot was taken, with a desk as it was then. Raises SnapshotError."""
         state = snapshot.decode(table, data)
-        core = cls(table, state.max_order_id, state.max_live)
+        core = cls(table, state.max_order_id, state.max_live, desk)
         core._state.books["phase"] = np.repeat(state.phases, 2)
         done = 0
         while done < len(state.orders):
             core._ensure_page()
             done = scan.reload(core._state, state.orders, done)
+        if desk is not None:
+            used = core._state.orders[: int(core._state.control["top"][0]) + 1]
+            used["row"] = desk.row_of[used["account"]]
         return core
 
     def _canonical(self) -> CoreState:
@@ -138,6 +167,8 @@ class Core:
     def _allocate_events(self, count: int) -> None:
         self._events = np.empty(count, EVENT)
         self._event_words = self._events.view(np.int64)
+        if self._desk is not None:
+            self._desk = self._desk._replace(parties=np.empty(count, np.int64))
 
     def _written(self) -> np.ndarray:
         return self._events[: int(self._state.control["written"][0])]

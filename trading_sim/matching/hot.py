@@ -2,18 +2,25 @@
 
 Commands and events are seen as int64 words, five a command and six an event; the arrays of layout.State hold the rest.
 The order of the checks is the contract's and must not change.
+
+`desk` is None for the bare core: Numba then leaves out everything that is asked of it. With a desk (risk/desk.py) its checks come
+first; what it refuses the core never sees, and is REJECTED with reason RISK_BASE + RiskReason.
 """
 
 import numpy as np
 
+from trading_sim.jit import called, entry, inlined
 from trading_sim.matching.auction import level_qty, uncross
 from trading_sim.matching.bits import cycles
-from trading_sim.matching.jit import called, entry, inlined
 from trading_sim.matching.ladder import next_below, price_of, tick_of
 from trading_sim.matching.queue import COMMAND_WORDS, LOW_HALF, NONE, emit, free_slot, match, rest, tail_of, unlink
 from trading_sim.matching.records import EVERY_SYMBOL, EventKind, Kind, OrderType, Phase, Reason, Side, Tif
+from trading_sim.risk import admission, fills
+from trading_sim.risk.reasons import RISK_BASE
 
 # Plain integers: Numba freezes them into the machine code, members of an enum would be looked up.
+VOID = 0
+"""Kind of a command that was lost before it reached the shard: with a desk it leaves no event."""
 NEW, CANCEL, REPLACE, PHASE = (int(kind) for kind in Kind)
 BUY, SELL = (int(side) for side in Side)
 LIMIT, MARKET = (int(order_type) for order_type in OrderType)
@@ -117,9 +124,12 @@ def fillable(state, book, worst, qty):
 
 
 @inlined
-def new_order(state, control, events, count, seq, order_id, price, qty, symbol, account, side, order_type, tif):
+def new_order(
+    state, control, desk, events, count, seq, order_id, price, qty, symbol, account, row, side, order_type, tif
+):
     """An accepted NEW: trade what crosses, then rest or cancel the remainder."""
-    count = emit(events, count, seq, order_id, NONE, price, qty, qty, symbol, tail_of(ACCEPTED, side))
+    tail = tail_of(ACCEPTED, side)
+    count = emit(desk, events, count, seq, order_id, NONE, price, qty, qty, symbol, tail, account, NONE)
     index = 2 * symbol + side - BUY
     book = state.books[index]
     if book.phase == CONTINUOUS:
@@ -128,19 +138,21 @@ def new_order(state, control, events, count, seq, order_id, price, qty, symbol, 
         if other.best >= worst or tif != DAY or order_type != LIMIT:
             if tif == FOK and not fillable(state, other, worst, qty):
                 tail = tail_of(FOK_UNFILLED, side)
-                return emit(events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail)
-            qty, count = match(state, control, events, count, other, worst, qty, seq, order_id, symbol, side)
+                return emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
+            qty, count = match(
+                state, control, desk, events, count, other, worst, qty, seq, order_id, symbol, side, account, row
+            )
             if qty == 0:
                 return count
             if order_type == MARKET or tif == IOC:
                 tail = tail_of(NO_LIQUIDITY if order_type == MARKET else IOC_REMAINDER, side)
-                return emit(events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail)
-    rest(state, control, index, tick_of(book, price), order_id, qty, account)
+                return emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
+    rest(state, control, desk, index, tick_of(book, price), order_id, qty, account, row)
     return count
 
 
 @called
-def replace(state, control, events, count, seq, slot, price, qty, symbol):
+def replace(state, control, desk, events, count, seq, slot, price, qty, symbol):
     """A REPLACE of the resting order in `slot`. Returns the reason of a refusal and the number of events."""
     order = state.orders[slot]
     index = np.int64(order.book)
@@ -153,25 +165,33 @@ def replace(state, control, events, count, seq, slot, price, qty, symbol):
     tick = tick_of(book, price)
     if outside(book, tick):
         return price_refusal(state, symbol, price), count
-    order_id, account = np.int64(order.order_id), np.int64(order.account)
-    count = emit(events, count, seq, order_id, NONE, price, qty, qty, symbol, tail_of(REPLACED, side))
+    order_id, account, row = np.int64(order.order_id), np.int64(order.account), np.int64(order.row)
+    tail = tail_of(REPLACED, side)
+    count = emit(desk, events, count, seq, order_id, NONE, price, qty, qty, symbol, tail, account, NONE)
+    if desk is not None:
+        old_price = price_of(book, np.int64(order.tick))
+        fills.taken_back(desk, row, symbol, side, old_price, np.int64(order.qty))
     if tick == order.tick and qty <= order.qty:
         book.open -= np.int64(order.qty) - qty
         order.qty = qty
+        if desk is not None:
+            fills.rested(desk, row, symbol, side, price, qty)
         return 0, count
     unlink(state, control, book, order)
     free_slot(state, control, slot, order_id)
     if book.phase == CONTINUOUS:
         other = state.books[index ^ 1]
         worst = tick_of(other, price)
-        qty, count = match(state, control, events, count, other, worst, qty, seq, order_id, symbol, side)
+        qty, count = match(
+            state, control, desk, events, count, other, worst, qty, seq, order_id, symbol, side, account, row
+        )
     if qty > 0:
-        rest(state, control, index, tick, order_id, qty, account)
+        rest(state, control, desk, index, tick, order_id, qty, account, row)
     return 0, count
 
 
 @called
-def change_phase(state, control, events, count, seq, phase, symbol):
+def change_phase(state, control, desk, events, count, seq, phase, symbol):
     """A PHASE command. Returns the reason of a refusal and the number of events."""
     if phase < AUCTION or phase > CLOSED:
         return BAD_FIELD, count
@@ -183,17 +203,17 @@ def change_phase(state, control, events, count, seq, phase, symbol):
     for each in range(first, last):
         buy, sell = state.books[2 * each], state.books[2 * each + 1]
         if buy.phase <= AUCTION_LOCKED and phase >= CONTINUOUS:
-            count = uncross(state, control, events, count, seq, each)
+            count = uncross(state, control, desk, events, count, seq, each)
         buy.phase = phase
         sell.phase = phase
-        count = emit(events, count, seq, NONE, NONE, phase, NONE, NONE, np.int64(each), PHASE_CHANGED)
+        which = np.int64(each)
+        count = emit(desk, events, count, seq, NONE, NONE, phase, NONE, NONE, which, PHASE_CHANGED, NONE, NONE)
     return 0, count
 
 
 @inlined
-def cancel(state, control, events, count, seq, order_id, symbol):
-    """A CANCEL. Returns the reason of a refusal and the number of events."""
-    slot = resting_slot(state, control, order_id, symbol)
+def cancel(state, control, desk, events, count, seq, slot, order_id, symbol):
+    """A CANCEL of the order in `slot`. Returns the reason of a refusal and the number of events."""
     if slot == 0:
         return UNKNOWN_ORDER, count
     order = state.orders[slot]
@@ -202,40 +222,76 @@ def cancel(state, control, events, count, seq, order_id, symbol):
     if book.phase == AUCTION_LOCKED or book.phase == CLOSED:
         return BAD_PHASE, count
     price, qty = price_of(book, np.int64(order.tick)), np.int64(order.qty)
+    side, account = (index & 1) + BUY, np.int64(order.account)
     unlink(state, control, book, order)
     free_slot(state, control, slot, order_id)
-    tail = tail_of(CANCELLED_BY_USER, (index & 1) + BUY)
-    return 0, emit(events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail)
+    if desk is not None:
+        fills.cancelled(desk, np.int64(order.row), symbol, side, price, qty)
+    tail = tail_of(CANCELLED_BY_USER, side)
+    return 0, emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
 
 
 @inlined
-def apply(state, control, commands, at, events, count):
+def refused_by_desk(
+    state, control, desk, row, slot, order_id, price, qty, symbol, account, kind, side, order_type, tif
+):
+    """RiskReason for which the desk refuses the command, 0 for none."""
+    if kind == NEW:
+        return admission.admit_new(desk, state.books, row, order_id, price, qty, symbol, side, order_type)
+    if kind == PHASE:
+        return admission.admit_phase(desk, account, price, symbol)
+    if kind != CANCEL and kind != REPLACE:
+        return admission.admit_nothing(desk, row)
+    order = state.orders[slot]
+    reason = admission.admit_owner(desk, row, slot, order)
+    if reason == 0 and kind == REPLACE:
+        old_price = price_of(state.books[order.book], np.int64(order.tick))
+        reason = admission.admit_replace(desk, state.books, row, order, old_price, price, qty)
+    return reason
+
+
+@inlined
+def apply(state, control, desk, commands, at, events, count):
     """Apply the command whose first word is `at`. Returns the number of events."""
     seq, order_id, price = commands[at], commands[at + 1], commands[at + 2]
     amounts, rest_of_it = np.uint64(commands[at + 3]), np.uint64(commands[at + 4])
     qty, symbol = np.int64(amounts & LOW_HALF), np.int64(amounts >> np.uint64(32))
     account, codes = np.int64(rest_of_it & LOW_HALF), np.int64(rest_of_it >> np.uint64(32))
     kind, side, order_type, tif = codes & 0xFF, (codes >> 8) & 0xFF, (codes >> 16) & 0xFF, codes >> 24
-    reason = BAD_FIELD
+    slot, row, reason = NONE, NONE, BAD_FIELD
+    if kind != NEW:
+        slot = resting_slot(state, control, order_id, symbol)
+    if desk is not None:
+        if kind == VOID:
+            return count
+        row = admission.row_of(desk, account)
+        refusal = refused_by_desk(
+            state, control, desk, row, slot, order_id, price, qty, symbol, account, kind, side, order_type, tif
+        )
+        if refusal != 0:
+            desk.control[0].refused += 1
+            tail = tail_of(REJECTED | ((refusal + RISK_BASE) << 8), side)
+            return emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
     if kind == NEW:
         reason = new_refusal(state, control, order_id, price, qty, symbol, side, order_type, tif)
         if reason == 0:
             return new_order(
-                state, control, events, count, seq, order_id, price, qty, symbol, account, side, order_type, tif
-            )
+                state, control, desk, events, count,
+                seq, order_id, price, qty, symbol, account, row, side, order_type, tif,
+            )  # fmt: skip
     elif kind == CANCEL:
-        reason, count = cancel(state, control, events, count, seq, order_id, symbol)
-    elif kind == REPLACE:
-        slot = resting_slot(state, control, order_id, symbol)
         reason = UNKNOWN_ORDER
         if slot != 0:
-            reason, count = replace(state, control, events, count, seq, slot, price, qty, symbol)
+            reason, count = cancel(state, control, desk, events, count, seq, slot, order_id, symbol)
+    elif kind == REPLACE:
+        reason = UNKNOWN_ORDER
+        if slot != 0:
+            reason, count = replace(state, control, desk, events, count, seq, slot, price, qty, symbol)
     elif kind == PHASE:
-        reason, count = change_phase(state, control, events, count, seq, price, symbol)
+        reason, count = change_phase(state, control, desk, events, count, seq, price, symbol)
     if reason != 0:
-        count = emit(
-            events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail_of(REJECTED | (reason << 8), side)
-        )
+        tail = tail_of(REJECTED | (reason << 8), side)
+        count = emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
     return count
 
 
@@ -246,28 +302,29 @@ def must_pause(control, count, room):
 
 
 @entry
-def run(state, commands, first, last, events, room):
+def run(state, commands, first, last, events, room, desk):
     """Apply commands first … last-1. Returns the first one that was not applied: the caller makes room and goes on.
 
-    `room`: capacity of `events` less symbols and SPARE_EVENTS. The number of events goes to control.written.
+    `room`: capacity of `events` less symbols and SPARE_EVENTS. The number of events goes to control.written. `desk`: None
+    or a desk whose `parties` has as many rows as `events`.
     """
     control = state.control[0]
     count = NONE
     while first < last and not must_pause(control, count, room):
-        count = apply(state, control, commands, first * COMMAND_WORDS, events, count)
+        count = apply(state, control, desk, commands, first * COMMAND_WORDS, events, count)
         first += 1
     control.written = count
     return first
 
 
 @entry
-def run_timed(state, commands, first, last, events, room, durations):
+def run_timed(state, commands, first, last, events, room, desk, durations):
     """Like `run`; also writes the cycles of command i to durations[i]."""
     control = state.control[0]
     count = NONE
     while first < last and not must_pause(control, count, room):
         start = cycles()
-        count = apply(state, control, commands, first * COMMAND_WORDS, events, count)
+        count = apply(state, control, desk, commands, first * COMMAND_WORDS, events, count)
         durations[first] = cycles() - start
         first += 1
     control.written = count

@@ -5,8 +5,8 @@ All functions are compiled into their callers. `book` is a record of layout.BOOK
 
 import numpy as np
 
+from trading_sim.jit import inlined
 from trading_sim.matching.bits import leading_zeros, trailing_zeros
-from trading_sim.matching.jit import inlined
 from trading_sim.matching.layout import PAGE_SHIFT, PAGE_TICKS
 
 ONE = np.uint64(1)

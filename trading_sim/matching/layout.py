@@ -24,7 +24,7 @@ ORDER = np.dtype(
         ("qty", "<u4"),
         ("order_id", "<u4"),
         ("account", "<u4"),
-        ("unused", "<u4"),
+        ("row", "<u4"),  # the owner's place in the desk's accounts; not used without a desk
     ]
 )
 """A resting order, half a cache line."""

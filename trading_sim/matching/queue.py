@@ -1,13 +1,15 @@
 """Orders in slots: resting at the tail of a level, leaving it, and the events that report it.
 
-All functions are compiled into their callers. `events` is the event buffer as int64 words, six an event.
+All functions are compiled into their callers. `events` is the event buffer as int64 words, six an event. `desk` is None
+for the bare core: Numba then leaves out everything that is asked of it.
 """
 
 import numpy as np
 
-from trading_sim.matching.jit import inlined
-from trading_sim.matching.ladder import claim_level, clear, level_of, mark
-from trading_sim.matching.records import EventKind
+from trading_sim.jit import inlined
+from trading_sim.matching.ladder import claim_level, clear, level_of, mark, price_of
+from trading_sim.matching.records import EventKind, Side
+from trading_sim.risk import fills
 
 EVENT_WORDS = 6
 COMMAND_WORDS = 5
@@ -15,11 +17,15 @@ LOW_HALF = np.uint64(0xFFFFFFFF)
 # NumPy integers rather than Python's: Numba would compile a version of `emit` for each literal it is given.
 NONE = np.int64(0)
 TRADE = np.int64(EventKind.TRADE)
+BUY, SELL = int(Side.BUY), int(Side.SELL)
 
 
 @inlined
-def emit(events, count, seq, order_id, maker_id, price, qty, leaves, symbol, tail):
-    """Write one event behind `count` others; `tail` is kind, reason, side and flags as one number. Returns count + 1."""
+def emit(desk, events, count, seq, order_id, maker_id, price, qty, leaves, symbol, tail, account, other):
+    """Write one event behind `count` others; `tail` is kind, reason, side and flags as one number. Returns count + 1.
+
+    `account` owns order_id, `other` owns maker_id; they go to the desk's parties.
+    """
     at = count * EVENT_WORDS
     events[at] = seq
     events[at + 1] = order_id
@@ -27,6 +33,8 @@ def emit(events, count, seq, order_id, maker_id, price, qty, leaves, symbol, tai
     events[at + 3] = price
     events[at + 4] = np.int64(np.uint64(qty) | (np.uint64(leaves) << np.uint64(32)))
     events[at + 5] = np.int64(np.uint64(symbol) | (np.uint64(tail) << np.uint64(32)))
+    if desk is not None:
+        desk.parties[count] = account | (other << 32)
     return count + 1
 
 
@@ -46,7 +54,7 @@ def free_slot(state, control, slot, order_id):
 
 
 @inlined
-def rest(state, control, index, tick, order_id, qty, account):
+def rest(state, control, desk, index, tick, order_id, qty, account, row):
     """Put an order at the tail of its tick. The caller has made sure that a slot and a page are left."""
     orders = state.orders
     slot = control.free
@@ -75,6 +83,9 @@ def rest(state, control, index, tick, order_id, qty, account):
     level.tail = slot
     book.open += qty
     state.slot_of[order_id] = slot
+    if desk is not None:
+        order.row = row
+        fills.rested(desk, row, index >> 1, (index & 1) + BUY, price_of(book, tick), qty)
 
 
 @inlined
@@ -99,14 +110,15 @@ def unlink(state, control, book, order):
 
 
 @inlined
-def match(state, control, events, count, book, worst, qty, seq, order_id, symbol, side):
+def match(state, control, desk, events, count, book, worst, qty, seq, order_id, symbol, side, account, row):
     """Trade up to `qty` against the orders of `book` at ticks from its best down to `worst`.
 
     Returns the quantity left and the number of events.
     """
     orders = state.orders
     tail = tail_of(TRADE, side)
-    before = qty
+    before, first = qty, count
+    cost, fee, fees, own, price = NONE, NONE, NONE, NONE, NONE
     while qty > 0 and book.best >= worst:
         tick = np.int64(book.best)
         level = state.levels[level_of(state, book, tick)]
@@ -118,7 +130,18 @@ def match(state, control, events, count, book, worst, qty, seq, order_id, symbol
             maker_id = np.int64(maker.order_id)
             traded = min(qty, open_qty)
             qty -= traded
-            count = emit(events, count, seq, order_id, maker_id, price, traded, qty, symbol, tail)
+            other = np.int64(maker.account)
+            count = emit(desk, events, count, seq, order_id, maker_id, price, traded, qty, symbol, tail, account, other)
+            if desk is not None:
+                notional, commission, stamp, alike = fills.fill_resting(
+                    desk, np.int64(maker.row), row, symbol, BUY + SELL - side, price, open_qty, traded, price
+                )
+                cost += notional
+                fee += commission
+                if side == SELL:
+                    fee += stamp
+                fees += 2 * commission + stamp
+                own += alike
             if traded < open_qty:
                 maker.qty = open_qty - traded
             else:
@@ -132,4 +155,7 @@ def match(state, control, events, count, book, worst, qty, seq, order_id, symbol
             level.tail = 0
             clear(state, control, book, tick)
     book.open -= before - qty
+    if desk is not None and count != first:
+        fills.fill_incoming(desk, row, symbol, side, before - qty, cost, fee, count - first, own)
+        fills.note_market(desk, symbol, price, before - qty, cost, fees, count - first)
     return qty, count

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from trading_sim.jit import entry
 from trading_sim.matching.auction import level_qty
-from trading_sim.matching.jit import entry
 from trading_sim.matching.ladder import level_of, next_below, price_of, tick_of
 from trading_sim.matching.queue import rest
 
@@ -40,7 +40,7 @@ def reload(state, rows, first):
         row = rows[first]
         index = 2 * np.int64(row.symbol) + np.int64(row.side) - 1
         tick = tick_of(state.books[index], row.price)
-        rest(state, control, index, tick, np.int64(row.order_id), np.int64(row.qty), np.int64(row.account))
+        rest(state, control, None, index, tick, np.int64(row.order_id), np.int64(row.qty), np.int64(row.account), 0)
         first += 1
     return first
 

@@ -28,6 +28,15 @@ class RiskReason(IntEnum):
     NO_UPPER_BOUND = 15  # MARKET BUY of a symbol without a price band: nothing bounds its cost
     NOT_CLOSED = 16  # settlement while a symbol is not CLOSED
     ORDER_ID = 17  # an order id that does not rise: the sequencer is broken
+    POSITION_LIMIT = 18  # with what it owns and has ordered, the account would own more than it may
+    MARGIN_CALL = 19  # below the maintenance ratio: only orders that close a position
+    NOT_AT_NAV = 20  # a fund is bought and redeemed at its net asset value only
+    MINIMUM_AMOUNT = 21  # a subscription below the product's minimum
+    INVESTOR_GRADE = 22  # the product is riskier than the investor may buy
+
+
+#: Reason of an event REJECTED by the desk: this much more than the RiskReason.
+RISK_BASE = 32
 
 
 #: One refused command, 32 bytes. `order_id` and `seq` as the command had them.

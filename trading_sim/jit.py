@@ -1,9 +1,9 @@
-"""How the functions of this package are compiled, and where the compiled form is kept.
+"""How the functions of the hot loop are compiled, and where the compiled form is kept.
 
 Parts of the hot loop are inlined and compiled without Numba's reference counting: its atomic counters cost a locked
 instruction for each array touched, which is most of the time of a command. Only entry points are cached on disk. Numba
 looks at the entry point's own file alone to see whether a cached form is stale, so the cache directory carries a digest
-of every source file of this package: change any of them and the next start compiles anew.
+of every source file that may end up in the loop: change any of them and the next start compiles anew.
 """
 
 import hashlib
@@ -12,17 +12,21 @@ from pathlib import Path
 
 import numba
 
-PACKAGE = Path(__file__).parent
+HERE = Path(__file__).parent
+PACKAGES = tuple(HERE / name for name in ("matching", "risk", "ledger"))
+"""Packages whose functions are compiled into one another."""
+
 COMMON = {"boundscheck": False, "error_model": "numpy", "_nrt": False}
 
 
 def cache_directory() -> Path:
     """Directory of the compiled entry points: below NUMBA_CACHE_DIR when set, else beside Python's own cache."""
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(PACKAGE.glob("*.py")):
-        digest.update(source.read_bytes())
-    base = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else PACKAGE / "__pycache__"
-    return base / f"matching-{digest.hexdigest()}"
+    for package in PACKAGES:
+        for source in sorted(package.glob("*.py")):
+            digest.update(source.read_bytes())
+    base = Path(numba.config.CACHE_DIR) if numba.config.CACHE_DIR else HERE / "__pycache__"
+    return base / f"compiled-{digest.hexdigest()}"
 
 
 CACHE_DIRECTORY = cache_directory()
