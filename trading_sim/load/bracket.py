@@ -1,8 +1,10 @@
 """Finds the knee: the highest rate that keeps its bounds. Pure: results in, the next rate to try out.
 
-First the rate rises by a factor until a step fails or the maximum is reached. Then the geometric middle of the highest good and the lowest
-bad rate is tried until they are close. At last the highest good rate is tried again until it has kept its bounds `repeats` times; a
-repeat that fails makes it a bad rate and the search goes on below it.
+First the rate rises by a factor until a rate is bad or the maximum is reached. Then the geometric middle of the highest good and the
+lowest bad rate is tried until they are close. At last the highest good rate is tried again until it has kept its bounds `repeats` times.
+
+One step proves little on a machine that does other work too: a rate is bad when it left its bounds `confirm` times (at once when the step
+had to be stopped), and a rate that left them less often is tried again until it kept them more often than not.
 """
 
 from __future__ import annotations
@@ -20,40 +22,57 @@ class Rules:
     most: float
     tolerance: float = 0.05
     repeats: int = 2
+    confirm: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.start <= self.most:
             raise ValueError(f"the first rate must be above 0 and at most {self.most:g}, not {self.start:g}")
-        if self.factor <= 1 or self.tolerance <= 0 or self.repeats < 1:
-            raise ValueError("the factor must be above 1, the tolerance above 0, and there must be at least one repeat")
+        if self.factor <= 1 or self.tolerance <= 0 or self.repeats < 1 or self.confirm < 1:
+            raise ValueError(
+                "the factor must be above 1, the tolerance above 0, and there must be at least one repeat and one confirmation"
+            )
 
 
 @dataclass
 class Bracket:
-    """`good` and `bad` map tried rates to how often they kept or left their bounds."""
+    """`kept` and `left` map tried rates to how often they kept or left their bounds."""
 
     rules: Rules
-    good: dict[float, int] = field(default_factory=dict)
-    bad: dict[float, int] = field(default_factory=dict)
+    kept: dict[float, int] = field(default_factory=dict)
+    left: dict[float, int] = field(default_factory=dict)
 
     @property
     def lowest_bad(self) -> float | None:
-        """The lowest rate that ever left its bounds."""
-        return min(self.bad, default=None)
+        """The lowest rate that left its bounds for certain."""
+        return min((rate for rate, times in self.left.items() if times >= self.rules.confirm), default=None)
 
     @property
     def highest_good(self) -> float | None:
-        """The highest rate below every bad one that always kept its bounds."""
+        """The highest rate below every bad one that kept its bounds more often than not."""
         ceiling = self.lowest_bad
-        return max((rate for rate in self.good if ceiling is None or rate < ceiling), default=None)
+        return max(
+            (rate for rate in self.kept if self._good(rate) and (ceiling is None or rate < ceiling)), default=None
+        )
 
-    def note(self, rate: float, kept: bool) -> None:
-        """A step at `rate` has ended."""
-        side = self.good if kept else self.bad
-        side[rate] = side.get(rate, 0) + 1
+    def _good(self, rate: float) -> bool:
+        return self.kept.get(rate, 0) > self.left.get(rate, 0)
+
+    def _open(self) -> float | None:
+        """A rate below every bad one that left its bounds too rarely to be bad, and too often to be good."""
+        ceiling = self.lowest_bad
+        below = (rate for rate in self.left if ceiling is None or rate < ceiling)
+        return min((rate for rate in below if not self._good(rate)), default=None)
+
+    def note(self, rate: float, kept: bool, certain: bool = False) -> None:
+        """A step at `rate` has ended; `certain`: it had to be stopped, and must not be tried again."""
+        side = self.kept if kept else self.left
+        side[rate] = side.get(rate, 0) + (self.rules.confirm if certain and not kept else 1)
 
     def next(self) -> float | None:
         """The rate to try now; None when the knee is known, or no rate as low as a twentieth of the start keeps its bounds."""
+        undecided = self._open()
+        if undecided is not None:
+            return undecided
         good, bad, rules = self.highest_good, self.lowest_bad, self.rules
         if good is None:
             if bad is None:
@@ -63,7 +82,7 @@ class Bracket:
             return min(good * rules.factor, rules.most)
         if bad is not None and bad > good * (1 + rules.tolerance):
             return sqrt(good * bad)
-        return good if self.good[good] < rules.repeats else None
+        return good if self.kept[good] < rules.repeats else None
 
     @property
     def knee(self) -> float | None:

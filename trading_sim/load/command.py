@@ -17,7 +17,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """The `load` command."""
     parser = subparsers.add_parser("load", help="show or change the order flow", description=__doc__)
     parser.add_argument(
-        "--state", type=Path, metavar="DIR", help="state folder of the cluster (not needed for --to-file and --ramp --shard)"
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="state folder of the cluster (not needed for --to-file and --ramp --shard)",
     )
     parser.add_argument("--rate-factor", type=float, metavar="F", help="multiply all rates (1 is the default flow)")
     pause = parser.add_mutually_exclusive_group()

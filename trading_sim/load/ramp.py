@@ -50,7 +50,7 @@ def _one(target: Target, bracket: Bracket, bounds: Bounds, rate: float, tell: Ca
     tell("step", kept=not left, reasons=left, **step.as_dict())
     if step.findings:
         raise Stopped(f"{step.findings} at {rate:.0f} orders a second: the ramp ends, look at the shards first")
-    bracket.note(rate, kept=not left)
+    bracket.note(rate, kept=not left, certain=bool(step.stopped))
     return step
 
 
@@ -111,13 +111,15 @@ def _enough(outcome: str, ratio: float | None, asked: float) -> bool | None:
 def _knee(bracket: Bracket, knee: float, steps: list[Step], bounds: Bounds) -> dict[str, Any]:
     """The rate, how often it kept its bounds, and the next higher rate that did not."""
     tries = [step for step in steps if step.rate == knee]
+    kept = [step for step in tries if not reasons(step, bounds)]
     bad = [step for step in steps if step.rate == bracket.lowest_bad]
     return {
         "orders_per_s": round(knee, 2),
-        "answered_per_s": round(sum(step.answered_per_s for step in tries) / len(tries), 2),
+        "answered_per_s": round(sum(step.answered_per_s for step in kept) / len(kept), 2),
+        "kept": len(kept),
         "tries": len(tries),
         "p99_ms": [step.as_dict()["p99_ms"] for step in tries],
-        "failed": max(step.failed for step in tries),
+        "failed": max(step.failed for step in kept),
         "next_bad_per_s": None if bracket.lowest_bad is None else round(bracket.lowest_bad, 2),
         "next_bad_tries": len(bad),
         "next_bad_reasons": reasons(bad[-1], bounds) if bad else [],

@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 
 from trading_sim.load.ramp_steps import Bounds, ChainSeen, RampError, Step, Used
+from trading_sim.load.ramp_usage import Machine
 from trading_sim.load.responses import BUCKETS, bucket_counts, quantile_s
 from trading_sim.load.shard_started import StartedShard
 from trading_sim.shard.async_client import AsyncShardClient
@@ -89,10 +90,10 @@ class ShardTarget:
         try:
             warm = _Tally()
             await self._send(client, rate, self._settle_s, warm)
-            tally, begun, before = _Tally(), time.monotonic(), self._seconds()
+            tally, begun, before, machine = _Tally(), time.monotonic(), self._seconds(), Machine()
             stopped = await self._send(client, rate, self._hold_s, tally)
             elapsed = time.monotonic() - begun
-            used = self._used(before, elapsed)
+            used = (*self._used(before, elapsed), machine.used())
         finally:
             await client.close()
         return self._step(rate, tally, elapsed, used, stopped)

@@ -34,7 +34,7 @@ class ChainSeen:
 
 @dataclass(frozen=True)
 class Used:
-    """How busy something was: a modelled service of a centre (its busiest node too) or a process (parts of a core)."""
+    """How busy something was: a modelled service of a centre (its busiest node too) a process (parts of a core), or the machine (all cores)."""
 
     kind: str
     name: str
@@ -121,10 +121,10 @@ def limit(step: Step) -> dict[str, Any]:
     """What was full in a step that left its bounds: {"kind", "name", "centre", "part", "text"}.
 
     kind: "modelled" (a service whose capacity the cluster file declares), "shard" or "centre" (a real process at a core's limit),
-    "generator" (the load process itself: the system behind it may take more), "unknown".
+    "generator" (the load process itself: the system behind it may take more), "machine" (all its processors together), "unknown".
     """
     full = sorted((one for one in step.used if one.part >= FULL), key=lambda one: -one.part)
-    for kind in ("generator", "service", "shard", "centre"):
+    for kind in ("service", "shard", "centre", "generator", "machine"):
         for one in full:
             if one.kind == kind:
                 return _limited(one)
@@ -144,6 +144,7 @@ def _limited(one: Used) -> dict[str, Any]:
         "modelled": f"{one.name}{where} at {one.part:.0%} of the capacity that the cluster file declares (modelled)",
         "shard": f"the real shard process {one.name} at {one.part:.0%} of a core",
         "centre": f"the real process {one.name} at {one.part:.0%} of a core",
+        "machine": f"the machine's processors at {one.part:.0%}, everything else that runs on it included",
         "generator": f"the load generator at {one.part:.0%} of a core: the system behind it may take more",
     }
     return {"kind": kind, "name": one.name, "centre": one.centre, "part": round(one.part, 4), "text": texts[kind]}

@@ -78,9 +78,9 @@ def _sure(report: dict[str, Any]) -> list[str]:
     if knee is None:
         return []
     times = ", ".join("none" if value is None else f"{value:.1f}" for value in knee["p99_ms"])
-    text = f"how sure: kept {knee['tries']} of {knee['tries']} times (p99 {times} ms)"
+    text = f"how sure: kept {knee['kept']} of {knee['tries']} times (p99 {times} ms)"
     if knee["next_bad_per_s"] is not None:
-        text += f"; {knee['next_bad_per_s']:,.0f} a second did not: {'; '.join(knee['next_bad_reasons'])}"
+        text += f"; {knee['next_bad_per_s']:,.0f} a second did not ({knee['next_bad_tries']} tries): {'; '.join(knee['next_bad_reasons'])}"
     return [text]
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections import defaultdict
+from typing import Any
 
 import aiohttp
 import psutil
@@ -28,15 +29,35 @@ PROCESSES = {
 }
 
 
+class Machine:
+    """How busy all processors together were since the last look."""
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def used(self) -> Used:
+        """The part of the processors' time that was not idle, whoever used it."""
+        before, self._before = self._before, psutil.cpu_times()
+        passed = sum(self._before) - sum(before)
+        idle = _idle(self._before) - _idle(before)
+        part = 1 - idle / passed if passed > 0 else 0.0
+        return Used("machine", "all processors", "", part, part)
+
+
+def _idle(times: Any) -> float:
+    return times.idle + getattr(times, "iowait", 0.0)  # only Linux tells the waiting for disks apart
+
+
 class Usage:
     """`begin`, then `end`: a Used for every service in every centre, and for every process."""
 
     def __init__(self, client: ClusterClient) -> None:
-        self._client = client
+        self._client, self._machine = client, Machine()
         self._before: tuple[dict[str, tuple[float, int]], float, dict[str, float]] | None = None
 
     def begin(self) -> None:
         """Take the first reading."""
+        self._machine = Machine()
         self._before = (asyncio.run(self._read()), time.monotonic(), self._seconds())
 
     def end(self) -> tuple[Used, ...]:
@@ -45,7 +66,8 @@ class Usage:
             return ()
         pages, begun, seconds = self._before
         elapsed, after = time.monotonic() - begun, self._seconds()
-        used = [*self._services(pages, asyncio.run(self._read())), *self._processes(seconds, after, elapsed)]
+        machine = self._machine.used()
+        used = [machine, *self._services(pages, asyncio.run(self._read())), *self._processes(seconds, after, elapsed)]
         self._before = None
         return tuple(sorted(used, key=lambda one: -one.part))
 
