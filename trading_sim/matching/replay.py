@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from trading_sim.matching.against import CannotCompare, compare, report
 from trading_sim.matching.records import COMMAND, EventKind
 from trading_sim.matching.symbols import SymbolTable, SymbolTableError
 
@@ -54,17 +55,28 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--symbols", required=True, metavar="FILE", help="symbol table (JSON)")
     parser.add_argument("--in", required=True, dest="source", metavar="FILE", help="raw COMMAND records, 40 bytes each")
-    parser.add_argument("--out", required=True, dest="target", metavar="FILE", help="raw EVENT records, 48 bytes each")
+    parser.add_argument("--out", dest="target", metavar="FILE", help="raw EVENT records, 48 bytes each")
     parser.add_argument(
         "--batch", type=int, default=COMMANDS_AT_ONCE, metavar="N", help="commands in a call (the output is the same)"
     )
     parser.add_argument("--stats", action="store_true", help="print one JSON line with counts, rate and latency")
+    parser.add_argument(
+        "--against",
+        metavar="OTHER",
+        help="compare with a file of events, a folder with another version's trading_sim package, or the word twin: "
+        "exit code 0 equal, 1 different, 2 cannot compare",
+    )
+    parser.add_argument("--json", action="store_true", help="with --against: the outcome as JSON")
     parser.set_defaults(run=main)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run `replay`; returns the exit code."""
     try:
+        if arguments.against is not None:
+            return replay_against(arguments)
+        if arguments.target is None:
+            raise ReplayError("--out names the file for the events and is needed without --against (see --help)")
         stats = replay(
             Path(arguments.symbols),
             Path(arguments.source),
@@ -72,12 +84,28 @@ def main(arguments: argparse.Namespace) -> int:
             batch=arguments.batch,
             with_stats=arguments.stats,
         )
-    except ReplayError as error:
+    except (ReplayError, CannotCompare) as error:
         sys.stderr.write(f"replay: {error}\n")
         return 2
     if stats is not None:
         sys.stdout.write(json.dumps(asdict(stats)) + "\n")
     return 0
+
+
+def replay_against(arguments: argparse.Namespace) -> int:
+    """Replay and compare with another version's events; returns the exit code. Raises ReplayError or CannotCompare."""
+    if arguments.target is not None or arguments.stats:
+        raise ReplayError("--against only compares: leave --out and --stats out")
+    if arguments.batch < 1:
+        raise ReplayError(f"--batch must be at least 1, not {arguments.batch}")
+    symbols, source = Path(arguments.symbols), Path(arguments.source)
+    table, commands = _read_table(symbols), _read_commands(source)
+    core = _core(table, len(commands))
+    starts = range(0, len(commands), arguments.batch)
+    pieces = (piece for first in starts for piece in core.run(commands[first : first + arguments.batch]))
+    words = ["--symbols", str(symbols.resolve()), "--in", str(source.resolve()), "--batch", str(arguments.batch)]
+    result = compare(table, commands, pieces, arguments.against, words)
+    return report(arguments.against, len(commands), result, as_json=arguments.json)
 
 
 def replay(
