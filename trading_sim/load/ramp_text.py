@@ -104,7 +104,9 @@ def _services(report: dict[str, Any]) -> list[str]:
         f"  {row['name']:22} {row['centre']:6} {row['part']:6.1%} of its capacity, busiest node {row['busiest']:.1%} (modelled)"
         for row in report["services"]
     ]
-    lines += [f"  {row['name']:29} {row['part']:6.1%} of a core (real process)" for row in report["processes"]]
+    for row in report["processes"]:
+        of = "of the machine, other work included" if row["kind"] == "machine" else "of a core (real process)"
+        lines.append(f"  {row['name']:29} {row['part']:6.1%} {of}")
     return [*lines, ""]
 
 
