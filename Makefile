@@ -1,8 +1,8 @@
 # The two that matter: `make run` starts the product, `make test` proves it. Everything generated lies in var/ and .venv/.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two cores: unit and integration tests side by side, then those that use a whole running product one by one.
-WORKERS ?= 2
+# Many tests wait for real processes, so two cores serve four of them at a time; those that use a whole product run one by one.
+WORKERS ?= 4
 
 .PHONY: run setup test lint bench soak down clean
 
