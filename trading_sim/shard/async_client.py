@@ -84,6 +84,11 @@ class AsyncShardClient:
         self._links: dict[str, _Link] = {}
         self._tags = itertools.count(1)
 
+    @property
+    def preferred(self) -> str:
+        """The address that answered last: the leader's, as far as this client knows."""
+        return self._preferred
+
     async def submit(self, commands: np.ndarray, request: int, timeout_s: float | None = None) -> ShardReply:
         """Execute COMMAND records once. Raises ShardUnavailable, ShardRejected."""
         records = np.ascontiguousarray(commands, dtype=COMMAND)

@@ -1,0 +1,1 @@
+"""The binary session protocol of the gateway; its bytes are described in `wire`."""
