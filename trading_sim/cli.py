@@ -20,11 +20,19 @@ SUBJECTS = {
 that returns the exit code."""
 
 
+VARIANTS = {("replay", "--journal"): "trading_sim.cluster.shadow.command"}
+"""A command that is something else with a certain option, and the module that adds it then."""
+
+
 class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line on standard error; exit code 2."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+def _has(words: Sequence[str], option: str) -> bool:
+    return any(word == option or word.startswith(f"{option}=") for word in words)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, summary) in SUBJECTS.items():
         if words[:1] == [name]:
+            module = next(
+                (other for (command, option), other in VARIANTS.items() if command == name and _has(words, option)),
+                module,
+            )
             importlib.import_module(module).add_parser(subparsers)
         else:
             subparsers.add_parser(name, help=summary)

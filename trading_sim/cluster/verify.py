@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,14 +18,13 @@ from typing import Any
 from trading_sim.client.cluster import ClusterClient
 from trading_sim.client.errors import ClusterError
 from trading_sim.cluster.verification.accounted import Told, account_for, check_counts, read_told
+from trading_sim.cluster.verification.copies import copy_folder
 from trading_sim.cluster.verification.findings import Findings, Unverifiable
 from trading_sim.cluster.verification.journals import agreed_log, read_replica
 from trading_sim.cluster.verification.replayed import Probe, replay, snapshot_probes
 from trading_sim.load.client_book import BookState, read_book
 from trading_sim.load.history import HistoryError, segment_paths
 from trading_sim.shard.config import ShardConfig, ShardConfigError
-
-COPY_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -143,19 +141,9 @@ def _copy_replicas(state: Path, shard: int, folder: Path) -> dict[str, Path]:
     sources = sorted(path for path in state.glob(f"shards/shard-{shard}-*") if path.is_dir())
     if not sources:
         raise Unverifiable(f"{state} holds no replica folder of shard {shard}")
-    copies = {}
-    for source in sources:
-        target = folder / source.name
-        for attempt in range(COPY_ATTEMPTS):
-            try:
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.tmp"))
-                break
-            except shutil.Error as error:  # a segment was removed meanwhile: a snapshot covers it by now
-                shutil.rmtree(target, ignore_errors=True)
-                if attempt == COPY_ATTEMPTS - 1:
-                    raise Unverifiable(f"{source.name} changes faster than it can be copied: {error}") from error
-        copies[source.name.removeprefix(f"shard-{shard}-")] = target
-    return copies
+    return {
+        source.name.removeprefix(f"shard-{shard}-"): copy_folder(source, folder / source.name) for source in sources
+    }
 
 
 def _live_probes(state: Path, shard: int) -> list[Probe]:
