@@ -3,6 +3,7 @@
 import numpy as np
 
 from trading_sim.jit import called, inlined
+from trading_sim.matching.breaker import set_anchor
 from trading_sim.matching.ladder import level_of, next_above, next_below, price_of, tick_of
 from trading_sim.matching.queue import emit, free_slot, unlink
 from trading_sim.matching.records import FLAG_AUCTION, EventKind, Side
@@ -88,6 +89,8 @@ def uncross(state, control, desk, events, count, seq, symbol):
     price = uncross_price(state, buy, sell, state.symbols[symbol].reference)
     if price == 0:
         return count
+    if state.symbols[symbol].ppm != 0:
+        set_anchor(state, symbol, price)
     worst_bid, worst_ask = tick_of(buy, price), tick_of(sell, price)
     while buy.best >= worst_bid and sell.best >= worst_ask and buy.best >= 0 and sell.best >= 0:
         buy_slot = np.int64(state.levels[level_of(state, buy, np.int64(buy.best))].head)

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from trading_sim.matching import hot, layout, scan, snapshot
+from trading_sim.matching import breaker, hot, layout, scan, snapshot
 from trading_sim.matching.records import COMMAND, EVENT, Side
 from trading_sim.matching.snapshot import CoreState
 from trading_sim.matching.symbols import SymbolTable
@@ -35,6 +35,8 @@ class Core:
         self.table = table
         self._desk = desk
         self._state = layout.build(table, max_order_id, max_live)
+        if table.has_breakers:
+            breaker.lay_collars(self._state)
         self._reserve = len(table) + hot.SPARE_EVENTS
         self._allocate_events(EVENTS_AT_ONCE + self._reserve)
         hot.run(
@@ -112,14 +114,37 @@ class Core:
         """The symbol's phase."""
         return int(self._state.books[self._book(symbol, Side.BUY)]["phase"])
 
+    def phases(self) -> np.ndarray:
+        """u1[S]: the phase of every symbol."""
+        return self._state.books["phase"][::2].astype("u1")
+
+    def resting(self) -> np.ndarray:
+        """snapshot.RESTING rows of all resting orders, by symbol, side and priority."""
+        return self._canonical().orders
+
+    def resting_of(self, account: int) -> np.ndarray:
+        """snapshot.RESTING rows of one account, by order id. Looks at the slots in use once, at all accounts' orders."""
+        state = self._state
+        used = state.orders[: int(state.control["top"][0]) + 1]
+        slots = np.flatnonzero(used["account"] == account)
+        slots = slots[state.slot_of[used["order_id"][slots]] == slots]
+        orders = used[slots[slots > 0]]
+        orders = orders[np.argsort(orders["order_id"], kind="stable")]
+        rows = np.zeros(len(orders), snapshot.RESTING)
+        for name in ("order_id", "qty", "account"):
+            rows[name] = orders[name]
+        books = state.books[orders["book"]]
+        rows["price"] = (orders["tick"] - books["offset"]) * books["sign"]
+        rows["symbol"], rows["side"] = orders["book"] >> 1, (orders["book"] & 1) + 1
+        return rows
+
     def live_orders(self) -> int:
         """Number of resting orders."""
         return int(self._state.control["live"][0])
 
     def state_hash(self) -> int:
         """Unsigned 64-bit hash of phases and resting orders."""
-        state = self._canonical()
-        return snapshot.state_hash(self.table, state.phases, state.orders)
+        return snapshot.state_hash(self.table, self._canonical())
 
     def snapshot(self) -> bytes:
         """The state as bytes, readable by every engine."""
@@ -131,6 +156,10 @@ class Core:
         state = snapshot.decode(table, data)
         core = cls(table, state.max_order_id, state.max_live, desk)
         core._state.books["phase"] = np.repeat(state.phases, 2)
+        if table.has_breakers:
+            symbols = core._state.symbols
+            symbols["anchor"], symbols["ppm"] = state.breakers["anchor"], state.breakers["ppm"]
+            breaker.lay_collars(core._state)
         done = 0
         while done < len(state.orders):
             core._ensure_page()
@@ -145,7 +174,9 @@ class Core:
         orders = np.empty(self.live_orders(), snapshot.RESTING)
         scan.collect(self._state, orders)
         phases = self._state.books["phase"][::2].astype("u1")
-        return CoreState(int(control["max_order_id"]), int(control["max_live"]), phases, orders)
+        symbols = self._state.symbols
+        breakers = snapshot.breakers_for(self.table, symbols["anchor"], symbols["ppm"])
+        return CoreState(int(control["max_order_id"]), int(control["max_live"]), phases, orders, breakers)
 
     def _book(self, symbol: int, side: int) -> int:
         if not 0 <= symbol < len(self.table):

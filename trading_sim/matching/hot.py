@@ -12,6 +12,7 @@ import numpy as np
 from trading_sim.jit import called, entry, inlined
 from trading_sim.matching.auction import level_qty, uncross
 from trading_sim.matching.bits import cycles
+from trading_sim.matching.breaker import after_matching, halt, reach_of, set_width
 from trading_sim.matching.ladder import next_below, price_of, tick_of
 from trading_sim.matching.queue import COMMAND_WORDS, LOW_HALF, NONE, emit, free_slot, match, rest, tail_of, unlink
 from trading_sim.matching.records import EVERY_SYMBOL, EventKind, Kind, OrderType, Phase, Reason, Side, Tif
@@ -42,9 +43,9 @@ ACCEPTED = np.int64(EventKind.ACCEPTED)
 REJECTED = np.int64(EventKind.REJECTED)
 REPLACED = np.int64(EventKind.REPLACED)
 PHASE_CHANGED = np.int64(EventKind.PHASE)
-CANCELLED_BY_USER, NO_LIQUIDITY, IOC_REMAINDER, FOK_UNFILLED = (
+CANCELLED_BY_USER, NO_LIQUIDITY, IOC_REMAINDER, FOK_UNFILLED, HALTED = (
     np.int64(EventKind.CANCELLED | (reason << 8))
-    for reason in (Reason.USER, Reason.NO_LIQUIDITY, Reason.IOC_REMAINDER, Reason.FOK_UNFILLED)
+    for reason in (Reason.USER, Reason.NO_LIQUIDITY, Reason.IOC_REMAINDER, Reason.FOK_UNFILLED, Reason.HALTED)
 )
 
 SPARE_EVENTS = 4
@@ -123,6 +124,16 @@ def fillable(state, book, worst, qty):
     return False
 
 
+@called
+def check_fok(state, desk, events, count, seq, other, worst, reach, qty, symbol):
+    """Why a FOK order is cancelled, 0 when it fills whole, and the number of events. Only the collar in the way: a halt."""
+    if fillable(state, other, reach, qty):
+        return NONE, count
+    if reach > worst and fillable(state, other, worst, qty):
+        return HALTED, halt(state, desk, events, count, seq, symbol)
+    return FOK_UNFILLED, count
+
+
 @inlined
 def new_order(
     state, control, desk, events, count, seq, order_id, price, qty, symbol, account, row, side, order_type, tif
@@ -136,16 +147,24 @@ def new_order(
         other = state.books[2 * symbol + SELL - side]
         worst = np.int64(0) if order_type == MARKET else tick_of(other, price)
         if other.best >= worst or tif != DAY or order_type != LIMIT:
-            if tif == FOK and not fillable(state, other, worst, qty):
-                tail = tail_of(FOK_UNFILLED, side)
-                return emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
+            reach = worst if other.collar < 0 else reach_of(state, index ^ 1, worst)
+            if tif == FOK:
+                why, count = check_fok(state, desk, events, count, seq, other, worst, reach, qty, symbol)
+                if why != 0:
+                    tail = tail_of(why, side)
+                    return emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
+            before = count
             qty, count = match(
-                state, control, desk, events, count, other, worst, qty, seq, order_id, symbol, side, account, row
+                state, control, desk, events, count, other, reach, qty, seq, order_id, symbol, side, account, row
             )
+            if other.collar >= 0:
+                breached = qty > 0 and other.best >= worst
+                count = after_matching(state, desk, events, before, count, seq, symbol, breached)
             if qty == 0:
                 return count
             if order_type == MARKET or tif == IOC:
-                tail = tail_of(NO_LIQUIDITY if order_type == MARKET else IOC_REMAINDER, side)
+                what = NO_LIQUIDITY if order_type == MARKET else IOC_REMAINDER
+                tail = tail_of(what if book.phase == CONTINUOUS else HALTED, side)
                 return emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)
     rest(state, control, desk, index, tick_of(book, price), order_id, qty, account, row)
     return count
@@ -181,18 +200,24 @@ def replace(state, control, desk, events, count, seq, slot, price, qty, symbol):
     free_slot(state, control, slot, order_id)
     if book.phase == CONTINUOUS:
         other = state.books[index ^ 1]
-        worst = tick_of(other, price)
+        worst, before = tick_of(other, price), count
+        reach = worst if other.collar < 0 else reach_of(state, index ^ 1, worst)
         qty, count = match(
-            state, control, desk, events, count, other, worst, qty, seq, order_id, symbol, side, account, row
+            state, control, desk, events, count, other, reach, qty, seq, order_id, symbol, side, account, row
         )
+        if other.collar >= 0:
+            breached = qty > 0 and other.best >= worst
+            count = after_matching(state, desk, events, before, count, seq, symbol, breached)
     if qty > 0:
         rest(state, control, desk, index, tick, order_id, qty, account, row)
     return 0, count
 
 
 @called
-def change_phase(state, control, desk, events, count, seq, phase, symbol):
-    """A PHASE command. Returns the reason of a refusal and the number of events."""
+def change_phase(state, control, desk, events, count, seq, phase, width, symbol):
+    """A PHASE command. `width`: of the collar from now on, 0 to leave it. Returns the reason of a refusal and the number of
+    events.
+    """
     if phase < AUCTION or phase > CLOSED:
         return BAD_FIELD, count
     first, last = symbol, symbol + 1
@@ -201,13 +226,19 @@ def change_phase(state, control, desk, events, count, seq, phase, symbol):
     elif symbol >= control.symbols:
         return BAD_SYMBOL, count
     for each in range(first, last):
+        rare, which = state.symbols[each], np.int64(each)
+        if symbol == EVERY and phase <= AUCTION_LOCKED and rare.continuous_only:
+            continue
         buy, sell = state.books[2 * each], state.books[2 * each + 1]
         if buy.phase <= AUCTION_LOCKED and phase >= CONTINUOUS:
-            count = uncross(state, control, desk, events, count, seq, each)
+            count = uncross(state, control, desk, events, count, seq, which)
         buy.phase = phase
         sell.phase = phase
-        which = np.int64(each)
-        count = emit(desk, events, count, seq, NONE, NONE, phase, NONE, NONE, which, PHASE_CHANGED, NONE, NONE)
+        told = NONE
+        if width != 0 and rare.ppm != 0:
+            set_width(state, which, width)
+            told = np.int64(rare.ppm)
+        count = emit(desk, events, count, seq, NONE, NONE, phase, told, NONE, which, PHASE_CHANGED, NONE, NONE)
     return 0, count
 
 
@@ -288,7 +319,7 @@ def apply(state, control, desk, commands, at, events, count):
         if slot != 0:
             reason, count = replace(state, control, desk, events, count, seq, slot, price, qty, symbol)
     elif kind == PHASE:
-        reason, count = change_phase(state, control, desk, events, count, seq, price, symbol)
+        reason, count = change_phase(state, control, desk, events, count, seq, price, qty, symbol)
     if reason != 0:
         tail = tail_of(REJECTED | (reason << 8), side)
         count = emit(desk, events, count, seq, order_id, NONE, price, qty, NONE, symbol, tail, account, NONE)

@@ -16,13 +16,13 @@ PAGE_BITS = np.uint64(0xFF)  # a page is eight words of the lowest layer: one by
 @inlined
 def tick_of(book, price):
     """Tick of a price; outside 0 … ticks-1 (seen unsigned) when the book does not cover it, for any int64."""
-    return np.int64(np.uint64(book.offset) + np.uint64(book.sign) * np.uint64(price))
+    return np.int64(np.uint64(book.offset) + np.uint64(np.int64(book.sign)) * np.uint64(price))
 
 
 @inlined
 def price_of(book, tick):
     """Price of a tick."""
-    return (tick - book.offset) * book.sign
+    return (tick - book.offset) * np.int64(book.sign)
 
 
 @inlined

@@ -35,7 +35,8 @@ LEVEL = np.dtype([("head", "<i4"), ("tail", "<i4")])
 BOOK = np.dtype(
     [
         ("offset", "<i8"),
-        ("sign", "<i8"),
+        ("sign", "<i4"),
+        ("collar", "<i4"),  # lowest tick at which the breaker lets an order execute, -1 without a breaker
         ("lot", "<u8"),
         ("open", "<i8"),  # open quantity of the whole side
         ("best", "<i4"),  # highest tick in use, -1 for none
@@ -50,7 +51,17 @@ BOOK = np.dtype(
 )
 """One side of a symbol, exactly a cache line."""
 
-SYMBOL = np.dtype([("reference", "<i8"), ("band", "<i8")])
+SYMBOL = np.dtype(
+    [
+        ("reference", "<i8"),
+        ("anchor", "<i8"),  # price that the breaker's collar lies around
+        ("ppm", "<i8"),  # width of the collar, 0 without a breaker
+        ("band", "u1"),
+        ("follows", "u1"),
+        ("continuous_only", "u1"),
+        ("unused", "u1", 5),
+    ]
+)
 """What only rare paths ask for."""
 
 CONTROL = np.dtype(
@@ -100,7 +111,10 @@ def build(table: SymbolTable, max_order_id: int, max_live: int) -> State:
     first_page = max(-(-dense_levels // PAGE_TICKS), 1)
     pages = FIRST_PAGES if directory_entries else 0
     symbols = np.zeros(len(table), SYMBOL)
-    symbols["reference"] = table.reference
+    symbols["reference"] = symbols["anchor"] = table.reference
+    symbols["ppm"] = table.breaker_ppm
+    symbols["follows"] = table.breaker_follows
+    symbols["continuous_only"] = table.continuous_only
     symbols["band"] = table.high != 0
     control = np.zeros(1, CONTROL)
     control["max_live"] = max_live
@@ -142,7 +156,7 @@ def _books(table: SymbolTable) -> tuple[np.ndarray, int, int, int]:
         book["offset"], book["sign"] = (high, -1) if sell else (-low, 1)
         book["lot"] = 1 if sell else table.lot[symbol]
         book["best"], book["ticks"], book["phase"] = -1, ticks, Phase.CONTINUOUS
-        book["pages"] = -1
+        book["pages"] = book["collar"] = -1
         if ticks <= LARGEST_DENSE_BOOK:
             book["levels"] = levels
             levels += ticks

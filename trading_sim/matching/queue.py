@@ -122,7 +122,7 @@ def match(state, control, desk, events, count, book, worst, qty, seq, order_id, 
     while qty > 0 and book.best >= worst:
         tick = np.int64(book.best)
         level = state.levels[level_of(state, book, tick)]
-        price = (tick - book.offset) * book.sign
+        price = price_of(book, tick)
         slot = np.int64(level.head)
         while qty > 0 and slot != 0:
             maker = orders[slot]

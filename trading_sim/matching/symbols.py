@@ -1,4 +1,4 @@
-"""The symbol table: reference price, price band and lot of every symbol; the index is the symbol."""
+"""The symbol table: reference price, price band, lot and breaker of every symbol; the index is the symbol."""
 
 import hashlib
 import json
@@ -11,6 +11,9 @@ import numpy as np
 from trading_sim.matching.records import EVERY_SYMBOL, MAX_BAND_TICKS, MAX_PRICE_WITHOUT_BAND
 
 FIELDS = ("reference", "low", "high", "lot")
+BREAKER_FIELDS = ("breaker_ppm", "breaker_follows", "continuous_only")
+MILLION = 1_000_000
+HIGHEST_BREAKER_PRICE = 2**40  # times a million it stays inside an int64
 LARGEST = 2**62 - 1  # differences of two table values stay inside an int64
 
 
@@ -22,13 +25,19 @@ class SymbolTableError(ValueError):
 class SymbolTable:
     """Checked symbol table. Arrays are int64, one entry a symbol, and must not be written to.
 
-    `low` = `high` = 0 means no price band: then prices 1 … 262,143 are valid.
+    `low` = `high` = 0 means no price band: then prices 1 … 262,143 are valid. Optional keys of a row, 0 when left out:
+    `breaker_ppm`, the collar of the volatility interruption in millionths of its reference, 0 for none; `breaker_follows`, 1 when
+    that reference moves with every trade instead of with auctions only; `continuous_only`, 1 when the symbol passes over
+    auctions that are called for every symbol.
     """
 
     reference: np.ndarray
     low: np.ndarray
     high: np.ndarray
     lot: np.ndarray
+    breaker_ppm: np.ndarray
+    breaker_follows: np.ndarray
+    continuous_only: np.ndarray
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:
@@ -43,7 +52,7 @@ class SymbolTable:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
-        """Build from mappings with reference, low, high (ticks) and lot; further keys are left alone.
+        """Build from mappings with reference, low, high (ticks) and lot, and the optional keys; further keys are left alone.
 
         Raises SymbolTableError for an empty table and for a row that is incomplete or contradicts itself.
         """
@@ -69,15 +78,21 @@ class SymbolTable:
             return max(int(self.low[symbol]), 1), int(self.high[symbol])
         return 1, MAX_PRICE_WITHOUT_BAND
 
+    @property
+    def has_breakers(self) -> bool:
+        """Whether any symbol has a breaker: only then breakers are part of state hash and snapshot."""
+        return bool(self.breaker_ppm.any())
+
     def digest(self) -> bytes:
         """16 bytes that tell two tables apart (BLAKE2b over the columns)."""
         state = hashlib.blake2b(digest_size=16)
-        for name in FIELDS:
+        plain = not any(getattr(self, name).any() for name in BREAKER_FIELDS)
+        for name in FIELDS if plain else (*FIELDS, *BREAKER_FIELDS):
             state.update(getattr(self, name).astype("<i8").tobytes())
         return state.digest()
 
 
-def _checked(symbol: int, row: Any) -> tuple[int, int, int, int]:
+def _checked(symbol: int, row: Any) -> tuple[int, ...]:
     if not isinstance(row, Mapping):
         raise SymbolTableError(f"symbol {symbol} must be an object with {', '.join(FIELDS)}, not {type(row).__name__}")
     reference, low, high, lot = (_integer(symbol, row, name) for name in FIELDS)
@@ -87,7 +102,25 @@ def _checked(symbol: int, row: Any) -> tuple[int, int, int, int]:
         raise SymbolTableError(f"symbol {symbol}: low {low} is above high {high}")
     if high - low > MAX_BAND_TICKS:
         raise SymbolTableError(f"symbol {symbol}: band of {high - low} ticks is wider than {MAX_BAND_TICKS}")
-    return reference, low, high, lot
+    return reference, low, high, lot, *_checked_breaker(symbol, row, reference, high)
+
+
+def _checked_breaker(symbol: int, row: Mapping[str, Any], reference: int, high: int) -> tuple[int, int, int]:
+    ppm, follows, continuous_only = (_integer(symbol, row, name) if name in row else 0 for name in BREAKER_FIELDS)
+    if ppm > MILLION:
+        raise SymbolTableError(f"symbol {symbol}: breaker_ppm must be at most {MILLION}, not {ppm}")
+    if ppm and not 1 <= reference <= HIGHEST_BREAKER_PRICE:
+        raise SymbolTableError(
+            f"symbol {symbol}: with a breaker the reference must lie between 1 and {HIGHEST_BREAKER_PRICE}, not {reference}"
+        )
+    if ppm and high > HIGHEST_BREAKER_PRICE:
+        raise SymbolTableError(
+            f"symbol {symbol}: with a breaker high must be at most {HIGHEST_BREAKER_PRICE}, not {high}"
+        )
+    for name, value in (("breaker_follows", follows), ("continuous_only", continuous_only)):
+        if value > 1:
+            raise SymbolTableError(f"symbol {symbol}: {name!r} must be 0 or 1, not {value}")
+    return ppm, follows, continuous_only
 
 
 def _integer(symbol: int, row: Mapping[str, Any], name: str) -> int:

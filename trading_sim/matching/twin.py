@@ -7,7 +7,7 @@ file to learn what a command means. Where the contract's text leaves room, this 
   looked at, nor order_id for PHASE.
 - "order_id rests in that symbol's book" for CANCEL and REPLACE includes that the symbol exists, so a wrong symbol is
   UNKNOWN_ORDER, never BAD_SYMBOL; order_id 0 is UNKNOWN_ORDER as well.
-- A phase that forbids a command gives BAD_PHASE (HALTED belongs to halts, which no command causes yet).
+- A phase that forbids a command gives BAD_PHASE, also while a breaker has halted the symbol.
 - The price of a MARKET order is never checked, but its events carry the price as sent.
 - CAPACITY is checked before DUPLICATE_ORDER and without asking whether the order would rest: an order id above
   `max_order_id`, or `max_live` orders resting already.
@@ -21,12 +21,25 @@ file to learn what a command means. Where the contract's text leaves room, this 
 - A PHASE event has order_id, qty, leaves and side 0. A PHASE with unknown phase and unknown symbol is BAD_FIELD.
 - Uncross candidates are the prices of resting orders of either side; without executable volume nothing trades. The
   events of an auction trade carry the buy order's open quantity as leaves.
+
+The breaker of a symbol whose row has `breaker_ppm` (rows without it know nothing of all this):
+
+- In CONTINUOUS nothing executes at a price further from the anchor than anchor · ppm // 1,000,000. The anchor is the table's
+  reference, then the price of the last auction that traded; with `breaker_follows` also that of the last trade of
+  the last command that traded.
+- A NEW or REPLACE that would go on beyond the collar trades up to it and then halts the symbol: PHASE with price AUCTION and
+  reason HALTED. What is left of LIMIT DAY and of a REPLACE rests, anything else is CANCELLED HALTED behind it.
+- FOK that only the collar keeps from filling trades nothing: the symbol halts, the order is CANCELLED HALTED.
+- An auction executes at any price: it is how a symbol finds its way out of a halt. It is reopened by a PHASE command.
+- A PHASE command whose qty is not 0 sets ppm to it (at most 1,000,000) for the symbols it reaches that have a
+  breaker; the PHASE event says the new width as its qty. The next trading day starts with the table's widths.
+- A symbol with `continuous_only` passes over AUCTION and AUCTION_LOCKED for every symbol: it keeps its phase and has no event.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -47,6 +60,7 @@ from trading_sim.matching.records import (
 )
 from trading_sim.matching.snapshot import CoreState
 from trading_sim.matching.symbols import SymbolTable
+from trading_sim.matching.twin_book import MILLION, Book, Order, not_worse, opposite, uncross_price
 
 AUCTION_PHASES = (Phase.AUCTION, Phase.AUCTION_LOCKED)
 
@@ -66,64 +80,6 @@ class Command(NamedTuple):
     tif: int
 
 
-class Order:
-    """An order with its open quantity."""
-
-    __slots__ = ("account", "order_id", "price", "qty", "side", "symbol")
-
-    def __init__(self, order_id: int, symbol: int, side: int, price: int, qty: int, account: int) -> None:
-        self.order_id = order_id
-        self.symbol = symbol
-        self.side = side
-        self.price = price
-        self.qty = qty
-        self.account = account
-
-
-class Book:
-    """Resting orders of one symbol: for each side a dict from price to the queue of orders at that price."""
-
-    def __init__(self) -> None:
-        self.phase: int = Phase.CONTINUOUS
-        self.queues: dict[int, dict[int, deque[Order]]] = {Side.BUY: {}, Side.SELL: {}}
-
-    def best(self, side: int) -> int | None:
-        """Highest bid or lowest ask."""
-        prices = self.queues[side]
-        if not prices:
-            return None
-        return max(prices) if side == Side.BUY else min(prices)
-
-    def prices(self, side: int) -> list[int]:
-        """Prices of one side, best first."""
-        return sorted(self.queues[side], reverse=side == Side.BUY)
-
-    def append(self, order: Order) -> None:
-        """Put the order at the tail of its price."""
-        self.queues[order.side].setdefault(order.price, deque()).append(order)
-
-    def remove(self, order: Order) -> None:
-        """Take the order out of its queue; an empty queue goes too."""
-        queue = self.queues[order.side][order.price]
-        queue.remove(order)
-        if not queue:
-            del self.queues[order.side][order.price]
-
-    def volume(self, side: int, price: int) -> int:
-        """Open quantity of one side at prices that cross `price`."""
-        return sum(o.qty for p, queue in self.queues[side].items() if not_worse(side, p, price) for o in queue)
-
-
-def not_worse(side: int, price: int, limit: int) -> bool:
-    """Whether a resting `price` of `side` satisfies a counterpart whose limit is `limit`."""
-    return price >= limit if side == Side.BUY else price <= limit
-
-
-def opposite(side: int) -> int:
-    """The other side."""
-    return Side.SELL if side == Side.BUY else Side.BUY
-
-
 class TwinCore:
     """Matching core in plain Python; same interface, bytes and state hash as `trading_sim.matching.core.Core`."""
 
@@ -131,7 +87,8 @@ class TwinCore:
         self.table = table
         self.max_order_id = max_order_id
         self.max_live = max_live
-        self._books = [Book() for _ in range(len(table))]
+        rows = zip(table.reference.tolist(), table.breaker_ppm.tolist(), strict=True)
+        self._books = [Book(reference, ppm) for reference, ppm in rows]
         self._live: dict[int, Order] = {}
         self._events: list[tuple[int, ...]] = []
 
@@ -159,14 +116,27 @@ class TwinCore:
         """The symbol's phase."""
         return int(self._books[symbol].phase)
 
+    def phases(self) -> np.ndarray:
+        """u1[S]: the phase of every symbol."""
+        return self._state().phases
+
+    def resting(self) -> np.ndarray:
+        """snapshot.RESTING rows of all resting orders, by symbol, side and priority."""
+        return self._state().orders
+
+    def resting_of(self, account: int) -> np.ndarray:
+        """snapshot.RESTING rows of one account, by order id."""
+        orders = self.resting()
+        mine = orders[orders["account"] == account]
+        return mine[np.argsort(mine["order_id"], kind="stable")]
+
     def live_orders(self) -> int:
         """Number of resting orders."""
         return len(self._live)
 
     def state_hash(self) -> int:
         """Unsigned 64-bit hash of phases and resting orders."""
-        state = self._state()
-        return snapshot.state_hash(self.table, state.phases, state.orders)
+        return snapshot.state_hash(self.table, self._state())
 
     def snapshot(self) -> bytes:
         """The state as bytes, readable by every engine."""
@@ -179,6 +149,8 @@ class TwinCore:
         core = cls(table, state.max_order_id, state.max_live)
         for book, phase in zip(core._books, state.phases.tolist(), strict=True):
             book.phase = phase
+        for book, (anchor, ppm) in zip(core._books, state.breakers.tolist(), strict=False):
+            book.anchor, book.ppm = anchor, ppm
         for order_id, price, qty, account, symbol, side in state.orders.tolist():
             core._rest(Order(order_id, symbol, side, price, qty, account))
         return core
@@ -193,7 +165,9 @@ class TwinCore:
             for order in book.queues[side][price]
         ]
         orders = np.array(rows, dtype=snapshot.RESTING)
-        return CoreState(self.max_order_id, self.max_live, phases, orders)
+        anchors, ppm = ([getattr(book, name) for book in self._books] for name in ("anchor", "ppm"))
+        breakers = snapshot.breakers_for(self.table, anchors, ppm)
+        return CoreState(self.max_order_id, self.max_live, phases, orders, breakers)
 
     def _apply(self, command: Command) -> None:
         handlers = {
@@ -238,13 +212,16 @@ class TwinCore:
             self._rest(order)
             return Reason.NONE
         limit = command.price if command.type == OrderType.LIMIT else None
-        if command.tif == Tif.FOK and self._available(book, order, limit) < order.qty:
-            self._report(command, EventKind.CANCELLED, qty=order.qty, reason=Reason.FOK_UNFILLED)
+        if command.tif == Tif.FOK and (reason := self._fok_fails(command, book, order, limit)):
+            self._report(command, EventKind.CANCELLED, qty=order.qty, reason=reason)
             return Reason.NONE
         self._match(command, book, order, limit)
         if order.qty == 0:
             return Reason.NONE
-        if command.type == OrderType.MARKET:
+        by_price = command.type == OrderType.LIMIT and command.tif in (Tif.DAY, Tif.POST_ONLY)
+        if book.phase != Phase.CONTINUOUS and not by_price:
+            self._report(command, EventKind.CANCELLED, qty=order.qty, reason=Reason.HALTED)
+        elif command.type == OrderType.MARKET:
             self._report(command, EventKind.CANCELLED, qty=order.qty, reason=Reason.NO_LIQUIDITY)
         elif command.tif == Tif.IOC:
             self._report(command, EventKind.CANCELLED, qty=order.qty, reason=Reason.IOC_REMAINDER)
@@ -290,17 +267,30 @@ class TwinCore:
 
     # matching
 
-    def _available(self, book: Book, order: Order, limit: int | None) -> int:
+    def _fok_fails(self, command: Command, book: Book, order: Order, limit: int | None) -> Reason:
         other = opposite(order.side)
-        worst = book.prices(other)[-1:] if limit is None else [limit]
-        return book.volume(other, worst[0]) if worst else 0
+        crossing = [p for p in book.prices(other) if limit is None or not_worse(other, p, limit)]
+        reachable = list(takewhile(book.within_collar, crossing))
+        volume, reach = (sum(o.qty for p in prices for o in book.queues[other][p]) for prices in (crossing, reachable))
+        if volume < order.qty:
+            return Reason.FOK_UNFILLED
+        if reach < order.qty:
+            self._halt(command, book)
+            return Reason.HALTED
+        return Reason.NONE
 
     def _match(self, command: Command, book: Book, taker: Order, limit: int | None) -> None:
+        """Trade while prices cross; halts the symbol when the next trade would lie beyond its collar."""
         other = opposite(taker.side)
+        last = None
         while taker.qty:
             price = book.best(other)
             if price is None or (limit is not None and not not_worse(other, price, limit)):
-                return
+                break
+            if not book.within_collar(price):
+                self._halt(command, book)
+                break
+            last = price
             maker = book.queues[other][price][0]
             qty = min(taker.qty, maker.qty)
             taker.qty -= qty
@@ -314,6 +304,12 @@ class TwinCore:
                 side=taker.side,
             )
             self._fill(book, maker, qty)
+        if last is not None and book.ppm and self.table.breaker_follows[command.symbol]:
+            book.anchor = last
+
+    def _halt(self, command: Command, book: Book) -> None:
+        book.phase = Phase.AUCTION
+        self._phase_event(command.seq, command.symbol, Phase.AUCTION, reason=Reason.HALTED)
 
     def _rest(self, order: Order) -> None:
         self._books[order.symbol].append(order)
@@ -381,16 +377,26 @@ class TwinCore:
             symbols = range(len(self._books))
         for symbol in symbols:
             book = self._books[symbol]
-            if book.phase in AUCTION_PHASES and command.price not in AUCTION_PHASES:
+            to_auction = command.price in AUCTION_PHASES
+            if command.symbol == EVERY_SYMBOL and to_auction and self.table.continuous_only[symbol]:
+                continue
+            if book.phase in AUCTION_PHASES and not to_auction:
                 self._uncross(command.seq, symbol, book)
             book.phase = command.price
-            self._events.append((command.seq, 0, 0, command.price, 0, 0, symbol, EventKind.PHASE, Reason.NONE, 0, 0))
+            width = min(command.qty, MILLION) if book.ppm else 0
+            book.ppm = width or book.ppm
+            self._phase_event(command.seq, symbol, command.price, width=width)
         return Reason.NONE
+
+    def _phase_event(self, seq: int, symbol: int, phase: int, *, width: int = 0, reason: int = Reason.NONE) -> None:
+        self._events.append((seq, 0, 0, phase, width, 0, symbol, EventKind.PHASE, reason, 0, 0))
 
     def _uncross(self, seq: int, symbol: int, book: Book) -> None:
         price = uncross_price(book, int(self.table.reference[symbol]))
         if price is None:
             return
+        if book.ppm:
+            book.anchor = price
         while True:
             bid, ask = book.best(Side.BUY), book.best(Side.SELL)
             if bid is None or ask is None or bid < price or ask > price:
@@ -401,21 +407,6 @@ class TwinCore:
             self._fill(book, sell, qty)
             fields = (seq, buy.order_id, sell.order_id, price, qty, buy.qty, symbol)
             self._events.append((*fields, EventKind.TRADE, Reason.NONE, Side.BUY, FLAG_AUCTION))
-
-
-def uncross_price(book: Book, reference: int) -> int | None:
-    """The price at which an auction executes, None when nothing can trade.
-
-    Largest executable volume, then smallest imbalance, then closest to `reference`, then the higher price.
-    """
-    candidates = []
-    for price in {*book.queues[Side.BUY], *book.queues[Side.SELL]}:
-        bid, ask = book.volume(Side.BUY, price), book.volume(Side.SELL, price)
-        candidates.append((min(bid, ask), -abs(bid - ask), -abs(price - reference), price))
-    if not candidates:
-        return None
-    volume, _, _, price = max(candidates)
-    return price if volume else None
 
 
 def _fields_known(command: Command) -> bool:

@@ -7,7 +7,7 @@
     … on 1                   any command may end in the symbol (0 when left out; PHASE: every symbol)
 
 Events: kind, side, order (taker/maker), quantity@price, `left` open quantity when not 0, reason, `auction`, symbol
-when not 0. A PHASE event is "PHASE 3 on 0".
+when not 0. A PHASE event is "PHASE 3 on 0", with its reason when a breaker caused it.
 """
 
 import numpy as np
@@ -66,7 +66,8 @@ def _describe(event: np.void) -> str:
     kind = EventKind(event["kind"])
     if kind == EventKind.PHASE:
         assert (event["order_id"], event["qty"], event["leaves"], event["side"]) == (0, 0, 0, 0)
-        return f"PHASE {event['price']} on {event['symbol']}"
+        halted = f" {Reason(event['reason']).name}" if event["reason"] else ""
+        return f"PHASE {event['price']} on {event['symbol']}{halted}"
     words = [kind.name]
     if event["side"]:
         words.append(Side(event["side"]).name)

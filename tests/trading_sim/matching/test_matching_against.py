@@ -105,7 +105,7 @@ def test_a_stream_that_ends_early_is_different(files, tmp_path, capsys, cut):
 def test_another_version_is_run_as_a_process(files, tmp_path, capsys):
     other = tmp_path / "other"
     shutil.copytree(ROOT / "trading_sim", other / "trading_sim", ignore=shutil.ignore_patterns("__pycache__"))
-    twin = other / "trading_sim" / "matching" / "twin.py"
+    twin = other / "trading_sim" / "matching" / "twin_book.py"
     text = (other / "trading_sim" / "matching" / "replay.py").read_text()
     # The other version answers with the specification: nothing has to be compiled for it, and it can be given a fault.
     faster = text.replace("from trading_sim.matching.core import Core\n\n", "from tests_core import Core\n\n")

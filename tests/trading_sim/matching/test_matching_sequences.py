@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.trading_sim.matching.matching_cases import CASES, Case
+from tests.trading_sim.matching.matching_case import Case
+from tests.trading_sim.matching.matching_cases import CASES
 from tests.trading_sim.matching.matching_streams import table_of
 from tests.trading_sim.matching.matching_text import describe_events, parse_commands
 from trading_sim.matching.core import Core

@@ -1,0 +1,241 @@
+"""Hand-made sequences of the volatility interruption.
+
+Symbol 0: band 80 … 120 around 100, collar of 5 %, so 95 … 105 at the start. Symbol 1: the same, but the collar follows every trade
+and auctions for everybody pass it over. Symbol 2: no breaker.
+"""
+
+from tests.trading_sim.matching.matching_case import Case
+
+ROWS = [
+    {"reference": 100, "low": 80, "high": 120, "lot": 1, "breaker_ppm": 50_000},
+    {
+        "reference": 100,
+        "low": 80,
+        "high": 120,
+        "lot": 1,
+        "breaker_ppm": 50_000,
+        "breaker_follows": 1,
+        "continuous_only": 1,
+    },
+    {"reference": 100, "low": 80, "high": 120, "lot": 1},
+]
+
+CASES = (
+    Case(
+        "trades at both edges of the collar are trades",
+        ("SELL 1 1@105", "BUY 2 1@105", "BUY 3 1@95", "SELL 4 1@95"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED BUY 2 1@105 left 1",
+            "TRADE BUY 2/1 1@105",
+            "ACCEPTED BUY 3 1@95 left 1",
+            "ACCEPTED SELL 4 1@95 left 1",
+            "TRADE SELL 4/3 1@95",
+        ),
+    ),
+    Case(
+        "a limit order trades up to the collar, halts the symbol and rests with what is left",
+        ("SELL 1 1@105", "SELL 2 1@106", "BUY 3 3@107", "CANCEL 2", "BUY 4 1@100 IOC"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED SELL 2 1@106 left 1",
+            "ACCEPTED BUY 3 3@107 left 3",
+            "TRADE BUY 3/1 1@105 left 2",
+            "PHASE 1 on 0 HALTED",
+            "CANCELLED SELL 2 1@106 USER",
+            "REJECTED BUY 4 1@100 BAD_PHASE",
+        ),
+        (((107, 2, 1),), ()),
+    ),
+    Case(
+        "a sell halts below the collar",
+        ("BUY 1 1@94", "SELL 2 2@90"),
+        ("ACCEPTED BUY 1 1@94 left 1", "ACCEPTED SELL 2 2@90 left 2", "PHASE 1 on 0 HALTED"),
+        (((94, 1, 1),), ((90, 2, 1),)),
+    ),
+    Case(
+        "an order whose own limit lies beyond the collar trades inside it without a halt",
+        ("SELL 1 1@105", "BUY 2 2@120", "SELL 3 1@120"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED BUY 2 2@120 left 2",
+            "TRADE BUY 2/1 1@105 left 1",
+            "ACCEPTED SELL 3 1@120 left 1",
+            "PHASE 1 on 0 HALTED",
+        ),
+        (((120, 1, 1),), ((120, 1, 1),)),
+    ),
+    Case(
+        "an order that is filled inside the collar halts nothing",
+        ("SELL 1 2@105", "SELL 2 1@106", "BUY 3 2@106"),
+        (
+            "ACCEPTED SELL 1 2@105 left 2",
+            "ACCEPTED SELL 2 1@106 left 1",
+            "ACCEPTED BUY 3 2@106 left 2",
+            "TRADE BUY 3/1 2@105",
+        ),
+        ((), ((106, 1, 1),)),
+    ),
+    Case(
+        "what is left of MARKET and IOC is cancelled behind the halt",
+        (
+            "SELL 1 1@105",
+            "SELL 2 1@106",
+            "BUY 3 2@MARKET",
+            "PHASE CONTINUOUS on 0",
+            "BUY 4 2@106 IOC",
+            "CANCEL 2",
+        ),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED SELL 2 1@106 left 1",
+            "ACCEPTED BUY 3 2@77 left 2",
+            "TRADE BUY 3/1 1@105 left 1",
+            "PHASE 1 on 0 HALTED",
+            "CANCELLED BUY 3 1@77 HALTED",
+            "PHASE 3 on 0",
+            "ACCEPTED BUY 4 2@106 left 2",
+            "PHASE 1 on 0 HALTED",
+            "CANCELLED BUY 4 2@106 HALTED",
+            "CANCELLED SELL 2 1@106 USER",
+        ),
+    ),
+    Case(
+        "FOK that only the collar stands in the way of halts and trades nothing",
+        ("SELL 1 1@105", "SELL 2 1@106", "BUY 3 2@106 FOK"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED SELL 2 1@106 left 1",
+            "ACCEPTED BUY 3 2@106 left 2",
+            "PHASE 1 on 0 HALTED",
+            "CANCELLED BUY 3 2@106 HALTED",
+        ),
+        ((), ((105, 1, 1), (106, 1, 1))),
+    ),
+    Case(
+        "FOK that could not be filled anyway halts nothing, and one that fills inside the collar fills",
+        ("SELL 1 1@105", "SELL 2 1@106", "BUY 3 3@106 FOK", "BUY 4 1@106 FOK", "BUY 5 2@MARKET FOK"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED SELL 2 1@106 left 1",
+            "ACCEPTED BUY 3 3@106 left 3",
+            "CANCELLED BUY 3 3@106 FOK_UNFILLED",
+            "ACCEPTED BUY 4 1@106 left 1",
+            "TRADE BUY 4/1 1@105",
+            "ACCEPTED BUY 5 2@77 left 2",
+            "CANCELLED BUY 5 2@77 FOK_UNFILLED",
+        ),
+        ((), ((106, 1, 1),)),
+    ),
+    Case(
+        "POST_ONLY is refused before it could halt",
+        ("SELL 1 1@106", "BUY 2 1@106 POST_ONLY", "BUY 3 1@105 POST_ONLY"),
+        (
+            "ACCEPTED SELL 1 1@106 left 1",
+            "REJECTED BUY 2 1@106 WOULD_CROSS",
+            "ACCEPTED BUY 3 1@105 left 1",
+        ),
+        (((105, 1, 1),), ((106, 1, 1),)),
+    ),
+    Case(
+        "REPLACE may halt too, and its order rests",
+        ("SELL 1 1@105", "SELL 2 1@106", "BUY 3 1@90", "REPLACE 3 3@106"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1",
+            "ACCEPTED SELL 2 1@106 left 1",
+            "ACCEPTED BUY 3 1@90 left 1",
+            "REPLACED BUY 3 3@106 left 3",
+            "TRADE BUY 3/1 1@105 left 2",
+            "PHASE 1 on 0 HALTED",
+        ),
+        (((106, 2, 1),), ((106, 1, 1),)),
+    ),
+    Case(
+        "the auction that ends a halt executes beyond the collar and moves it",
+        ("SELL 1 2@110", "BUY 2 1@110", "PHASE CONTINUOUS on 0", "BUY 3 1@110", "SELL 4 1@115", "BUY 5 1@115"),
+        (
+            "ACCEPTED SELL 1 2@110 left 2",
+            "ACCEPTED BUY 2 1@110 left 1",
+            "PHASE 1 on 0 HALTED",
+            "TRADE BUY 2/1 1@110 auction",
+            "PHASE 3 on 0",
+            "ACCEPTED BUY 3 1@110 left 1",
+            "TRADE BUY 3/1 1@110",
+            "ACCEPTED SELL 4 1@115 left 1",
+            "ACCEPTED BUY 5 1@115 left 1",
+            "TRADE BUY 5/4 1@115",
+        ),
+    ),
+    Case(
+        "an auction without a trade leaves the collar where it is",
+        ("PHASE AUCTION on 0", "SELL 1 1@110", "PHASE CONTINUOUS on 0", "BUY 2 1@110"),
+        (
+            "PHASE 1 on 0",
+            "ACCEPTED SELL 1 1@110 left 1",
+            "PHASE 3 on 0",
+            "ACCEPTED BUY 2 1@110 left 1",
+            "PHASE 1 on 0 HALTED",
+        ),
+        (((110, 1, 1),), ((110, 1, 1),)),
+    ),
+    Case(
+        "a collar that follows lies around the last trade of the command before",
+        (
+            "SELL 1 1@105 on 1",
+            "BUY 2 1@105 on 1",
+            "SELL 3 1@110 on 1",
+            "BUY 4 1@110 on 1",
+            "BUY 5 1@104 on 1",
+            "SELL 6 1@80 on 1",
+        ),
+        (
+            "ACCEPTED SELL 1 1@105 left 1 on 1",
+            "ACCEPTED BUY 2 1@105 left 1 on 1",
+            "TRADE BUY 2/1 1@105 on 1",
+            "ACCEPTED SELL 3 1@110 left 1 on 1",
+            "ACCEPTED BUY 4 1@110 left 1 on 1",
+            "TRADE BUY 4/3 1@110 on 1",
+            "ACCEPTED BUY 5 1@104 left 1 on 1",
+            "ACCEPTED SELL 6 1@80 left 1 on 1",
+            "PHASE 1 on 1 HALTED",
+        ),
+    ),
+    Case(
+        "within one command the collar does not follow",
+        ("SELL 1 1@105 on 1", "SELL 2 1@106 on 1", "BUY 3 2@106 on 1"),
+        (
+            "ACCEPTED SELL 1 1@105 left 1 on 1",
+            "ACCEPTED SELL 2 1@106 left 1 on 1",
+            "ACCEPTED BUY 3 2@106 left 2 on 1",
+            "TRADE BUY 3/1 1@105 left 1 on 1",
+            "PHASE 1 on 1 HALTED",
+        ),
+    ),
+    Case(
+        "the halt of one symbol is no business of another, and a symbol without a breaker never halts",
+        ("SELL 1 1@110", "BUY 2 1@110", "SELL 3 1@120 on 2", "BUY 4 1@120 on 2", "BUY 5 1@80 on 2", "SELL 6 1@80 on 2"),
+        (
+            "ACCEPTED SELL 1 1@110 left 1",
+            "ACCEPTED BUY 2 1@110 left 1",
+            "PHASE 1 on 0 HALTED",
+            "ACCEPTED SELL 3 1@120 left 1 on 2",
+            "ACCEPTED BUY 4 1@120 left 1 on 2",
+            "TRADE BUY 4/3 1@120 on 2",
+            "ACCEPTED BUY 5 1@80 left 1 on 2",
+            "ACCEPTED SELL 6 1@80 left 1 on 2",
+            "TRADE SELL 6/5 1@80 on 2",
+        ),
+        (((110, 1, 1),), ((110, 1, 1),)),
+    ),
+    Case(
+        "in an auction nothing halts",
+        ("PHASE AUCTION on 0", "SELL 1 1@120", "BUY 2 1@120", "PHASE CLOSED on 0"),
+        (
+            "PHASE 1 on 0",
+            "ACCEPTED SELL 1 1@120 left 1",
+            "ACCEPTED BUY 2 1@120 left 1",
+            "TRADE BUY 2/1 1@120 auction",
+            "PHASE 4 on 0",
+        ),
+    ),
+)
