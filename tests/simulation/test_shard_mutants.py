@@ -8,17 +8,22 @@ from collections.abc import Iterable
 import pytest
 
 from trading_sim.shard import storage
+from trading_sim.shard.asked import Asked
 from trading_sim.shard.engine import Engine
+from trading_sim.shard.execution import Execution
+from trading_sim.shard.hardstate import HardState
 from trading_sim.shard.journal import Recovered, recover
 from trading_sim.shard.messages import VoteRequest
 from trading_sim.shard.raft import Raft, Role
 from trading_sim.shard.replication import Replication
 from trading_sim.shard.sequencer import Sequencer
 from trading_sim.shard.sessions import Sessions
+from trading_sim.sim.seams import Files
 from trading_sim.sim.shard_checker import ShardViolation
 from trading_sim.sim.shard_schedules import run_schedule
 
 WITH_ROT = range(4, 600, 4)
+OLD_TERM, TWO_LEADERS, FORGOTTEN_VOTE, OLD_LEADER = (range(first, 2_000, 20) for first in (3, 8, 13, 18))
 
 
 def first_violation(seeds: Iterable[int] = range(1, 300)) -> str:
@@ -62,7 +67,52 @@ def test_committing_what_is_on_one_disk(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_reading_without_a_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Raft, "lease_valid", lambda raft, now: raft.role is Role.LEADER)
-    assert "answered a read" in first_violation()
+    assert "answered a read" in first_violation(OLD_LEADER)
+
+
+def test_answering_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish = Execution.publish
+    monkeypatch.setattr(Execution, "publish", lambda execution, commit: publish(execution, execution.state.index))
+    assert first_violation()
+
+
+def test_keeping_what_was_executed_ahead_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Execution, "take_back", lambda execution, index, snapshot: False)
+    assert first_violation()
+
+
+def test_reading_what_is_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asked, "wait_to_read", lambda asked, index, outcome, reply: reply(outcome))
+    assert "is not committed" in first_violation()
+
+
+def test_answering_a_repeated_request_from_what_was_executed_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Asked, "entry_of", lambda asked, client, request: None)
+    assert first_violation()
+
+
+def test_committing_an_entry_of_an_earlier_term_by_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counting(raft: Raft) -> None:
+        matches = sorted([raft.stable, *(progress.match for progress in raft.progress.values())], reverse=True)
+        raft.commit = max(raft.commit, matches[raft.quorum - 1])
+
+    monkeypatch.setattr(Replication, "_advance_commit", counting)
+    assert first_violation(OLD_TERM)
+
+
+def test_voting_while_a_leader_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Raft, "_leader_is_near", lambda raft, now: False)
+    assert "answered a read" in first_violation(TWO_LEADERS)
+
+
+def test_forgetting_a_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    save = storage.save_hard_state
+
+    def forgetful(files: Files, directory: str, state: HardState) -> None:
+        save(files, directory, dataclasses.replace(state, vote=""))
+
+    monkeypatch.setattr(storage, "save_hard_state", forgetful)
+    assert "both led term" in first_violation(FORGOTTEN_VOTE)
 
 
 def test_executing_a_repeated_request_again(monkeypatch: pytest.MonkeyPatch) -> None:

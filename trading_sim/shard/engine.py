@@ -1,56 +1,25 @@
 """One replica without its process: consensus, storage, replicated state and the clients that wait for answers.
 
 Runs on one thread and reaches for nothing itself: clock, randomness, disk and network come as `Seams`, so the simulator
-drives the very code that the process runs. After every input `_drain` carries out what consensus left in its outputs.
+drives the very code that the process runs. After every input, or after several that came together (`gather`), `_drain` carries
+out what consensus left in its outputs: messages leave, writing begins, and while the disks work a leader executes.
 """
 
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
+from trading_sim.shard.asked import Asked, Reply
+from trading_sim.shard.engine_seams import Limits, Seams
 from trading_sim.shard.entries import BATCH, COMMAND_BYTES, Entry
-from trading_sim.shard.hashes import HASH_EVERY, HashComparison
-from trading_sim.shard.log import RaftLog
+from trading_sim.shard.execution import Execution
+from trading_sim.shard.hashes import HashComparison
 from trading_sim.shard.messages import AppendReply, AppendRequest, Message
 from trading_sim.shard.outcomes import Answered, Outcome, Refusal, Refused
 from trading_sim.shard.raft import Raft, Role, Timing
 from trading_sim.shard.sequencer import Sequencer
 from trading_sim.shard.snapshots import Snapshot, SnapshotFileError, decode_snapshot, encode_snapshot
-from trading_sim.shard.state import Applied, ReplicatedState
+from trading_sim.shard.state import ReplicatedState
 from trading_sim.shard.storage import Start, Storage
-from trading_sim.sim.seams import Clock, DiskQueue
-
-Reply = Callable[[Outcome], None]
-
-
-@dataclass(frozen=True)
-class Seams:
-    """The outside of an engine. `disk` writes the journal, `background` everything that may take long beside it; `later` runs
-    a callable soon on the engine's thread; `restored` hears index and term of a snapshot that the state goes on from; `failed` hears why the replica can take part no longer."""
-
-    clock: Clock
-    rng: random.Random
-    disk: DiskQueue
-    background: DiskQueue
-    send: Callable[[str, Message], None]
-    later: Callable[[Callable[[], None]], None]
-    applied: Callable[[Entry, Applied], None]
-    restored: Callable[[int, int], None]
-    failed: Callable[[BaseException], None]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on memory and on the time between two looks at the network."""
-
-    request_bytes: int = 1 << 20
-    unapplied_entries: int = 4096
-    unapplied_bytes: int = 32 << 20
-    apply_slice: int = 64
-    snapshot_entries: int = 20_000
-    snapshot_bytes: int = 16 << 20
-    kept_entries: int = 2_048
-    kept_bytes: int = 32 << 20
 
 
 class Engine:
@@ -68,12 +37,13 @@ class Engine:
         timing: Timing | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.name, self.state, self.hashes = name, state, HashComparison()
+        self.name, self.hashes = name, HashComparison()
         self._seams, self._storage, self._limits = seams, storage, limits or Limits()
         if start.snapshot is not None:
             state.restore(start.snapshot)
             seams.restored(state.index, state.term)
-        log = _log_of(start)
+        self.execution = Execution(state)
+        log = start.log()
         self.raft = Raft(
             name=name,
             peers=peers,
@@ -86,21 +56,30 @@ class Engine:
         )
         self.raft.commit = max(self.raft.commit, state.index)
         self.failure: BaseException | None = None
-        self.fsyncs = 0
-        self.snapshots_taken = 0
-        self.requests_repeated = 0
+        self.fsyncs = self.snapshots_taken = self.requests_repeated = 0
+        self.full_checkpoint = (0, 0)
         self._sequencer: Sequencer | None = None
         self._led_term = -1
-        self._saving = False
+        self._gathering = self._proposed = False
+        self._saving = self._executing = False
         self._snapshotting = False
-        self._applying = False
+        self._unwritten: Snapshot | None = None
         self._held: list[tuple[str, Message]] = []
         self._released: list[tuple[str, Message]] = []
-        self._waiting: dict[int, list[Reply]] = {}
-        self._pending: dict[tuple[int, int], int] = {}
+        self._asked = Asked()
         self._snapshot_cache: tuple[int, int, bytes] | None = None
         self._snapshot_index = start.snapshot.index if start.snapshot else 0
         self._since_snapshot_bytes = 0
+
+    @property
+    def state(self) -> ReplicatedState:
+        """What was executed; a leader's may be ahead of what is committed."""
+        return self.execution.state
+
+    @property
+    def applied(self) -> int:
+        """The last entry that is executed and committed."""
+        return self.execution.published
 
     # Inputs
 
@@ -126,20 +105,21 @@ class Engine:
     def submit(self, client_id: int, request: int, commands: bytes, reply: Reply) -> None:
         """Execute raw COMMAND records once; `reply` is called with the outcome, now or later."""
         refused = self._refusal(commands)
-        if refused is None and self.state.sessions.is_stale(client_id, request):
-            refused = Refused(Refusal.STALE, f"Request {request} of client {client_id} is too old to be known.")
         if refused is not None:
             reply(refused)
+            return
+        index = self._asked.entry_of(client_id, request)
+        if index is not None:
+            self.requests_repeated += 1
+            self._asked.wait(index, reply)
             return
         stored = self.state.sessions.answer(client_id, request)
         if stored is not None:
             self.requests_repeated += 1
             reply(Answered(stored))
             return
-        index = self._pending.get((client_id, request))
-        if index is not None:
-            self.requests_repeated += 1
-            self._waiting.setdefault(index, []).append(reply)
+        if self.state.sessions.is_stale(client_id, request):
+            reply(Refused(Refusal.STALE, f"Request {request} of client {client_id} is too old to be known."))
             return
         if self._sequencer is None or self.raft.handing_over or self._is_full():
             reply(
@@ -154,13 +134,14 @@ class Engine:
             request=request,
             commands=commands,
         )
-        self._pending[client_id, request] = entry.index
-        self._waiting[entry.index] = [reply]
-        self.raft.propose(entry, self._seams.clock.monotonic_ns())
+        self._asked.proposed(client_id, request, entry.index)
+        self._asked.wait(entry.index, reply)
+        self._propose(entry)
         self._drain()
 
     def query(self, read: Callable[[ReplicatedState], bytes], reply: Reply) -> None:
-        """Read the state as it is after everything acknowledged so far; only a leader whose lease holds may answer."""
+        """Read the state as it is after everything acknowledged so far; only a leader whose lease holds may answer, and only
+        once what it has read is committed."""
         if self.failure is not None:
             reply(Refused(Refusal.FAILED, f"The replica {self.name} has failed: {self.failure}"))
         elif self.raft.role is not Role.LEADER:
@@ -169,9 +150,24 @@ class Engine:
             reply(Refused(Refusal.BUSY, f"{self.name} leads, but cannot be sure that it still does.", self.name))
         else:
             try:
-                reply(Answered(read(self.state)))
+                outcome: Outcome = Answered(read(self.state))
             except KeyError as error:
-                reply(Refused(Refusal.NOT_FOUND, f"The shard has no {error.args[0] if error.args else error}."))
+                outcome = Refused(Refusal.NOT_FOUND, f"The shard has no {error.args[0] if error.args else error}.")
+            self._asked.wait_to_read(self.state.index, outcome, reply)
+            self._asked.release_reads(self.applied)
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Inputs given within are carried out together at the end: one message and one write for all of them."""
+        if self._gathering:
+            yield
+            return
+        self._gathering = True
+        try:
+            yield
+        finally:
+            self._gathering = False
+        self._drain()
 
     def hand_over(self) -> bool:
         """Ask the most advanced follower to take over (planned stop); False when there is none that could."""
@@ -186,7 +182,8 @@ class Engine:
         """Take part no longer: nothing is acknowledged, nobody gets a vote."""
         if self.failure is None:
             self.failure = error
-            self._abandon_clients("the replica has failed")
+            self._sequencer = None
+            self._asked.abandon("the replica has failed")
             self._seams.failed(error)
 
     # What clients may be told
@@ -206,28 +203,50 @@ class Engine:
         return None
 
     def _is_full(self) -> bool:
-        waiting = self.raft.log.last_index - self.state.index
+        waiting = self.raft.log.last_index - self.applied
         return waiting >= self._limits.unapplied_entries or (
-            waiting > 0 and self.raft.log.bytes > self._limits.unapplied_bytes + self._limits.kept_bytes
+            waiting > 0 and self.raft.log.bytes > self._limits.log_bytes
         )
-
-    def _abandon_clients(self, why: str) -> None:
-        waiting, self._waiting = self._waiting, {}
-        self._pending.clear()
-        self._sequencer = None
-        for replies in waiting.values():
-            for reply in replies:
-                reply(Refused(Refusal.UNKNOWN, f"Outcome unknown, {why}: ask again with the same request number."))
 
     # Carrying out what consensus wants
 
+    def _propose(self, entry: Entry) -> None:
+        self.raft.propose(entry)
+        self._proposed = True
+
     def _drain(self) -> None:
+        if self._gathering or self.failure is not None:
+            return
+        raft = self.raft
+        self._follow_role()
+        if self._proposed:
+            self._proposed = False
+            raft.replicate(self._seams.clock.monotonic_ns())
+        changed = self._send()
+        if raft.installing is not None and self._unwritten is not None:  # it may never be committed
+            self._unwritten, self._snapshotting = None, False
+        if not self._saving and (changed or (raft.installing is not None and not self._snapshotting)):
+            self._save()
+        if raft.taken_back is not None and not self._take_back():
+            return
+        if not self._executing:
+            self._execute()
+        self._publish()
+
+    def _follow_role(self) -> None:
         raft = self.raft
         if raft.role is Role.LEADER and self._led_term != raft.term:
+            if self._led_term >= 0:
+                self._asked.abandon("the replica leads another term")
             self._begin_to_lead()
         elif raft.role is not Role.LEADER and self._led_term >= 0:
             self._led_term = -1
-            self._abandon_clients("the replica leads no longer")
+            self._sequencer, self._proposed = None, False
+            self._asked.abandon("the replica leads no longer")
+
+    def _send(self) -> bool:
+        """Let messages leave that may leave now; True when there is something to write."""
+        raft = self.raft
         messages, raft.messages = raft.messages, []
         changed = bool(raft.changes) or raft.hard_changed
         for peer, message, wait in messages:
@@ -237,10 +256,7 @@ class Engine:
                 self._released.append((peer, message))
             else:
                 self._seams.send(peer, message)
-        if not self._saving and (changed or (raft.installing is not None and not self._snapshotting)):
-            self._save()
-        if raft.commit > self.state.index and not self._applying:
-            self._apply_slice()
+        return changed
 
     def _begin_to_lead(self) -> None:
         raft = self.raft
@@ -248,13 +264,12 @@ class Engine:
         last = raft.log.entry(raft.log.last_index) if raft.log.last_index > raft.log.base_index else None
         marks = last or self.state
         self._sequencer = Sequencer(marks.next_seq, marks.next_order_id, marks.now_ns)
-        for index in range(max(self.state.index, raft.log.base_index) + 1, raft.log.last_index + 1):
+        for index in range(max(self.applied, raft.log.base_index) + 1, raft.log.last_index + 1):
             entry = raft.log.entry(index)
             if entry.kind == BATCH:
-                self._pending[entry.client_id, entry.request] = index
+                self._asked.proposed(entry.client_id, entry.request, index)
         now_ns = self._sequencer.stamp_time(self._seams.clock.wall_ns())
-        noop = raft.make_noop(now_ns, self._sequencer.next_seq, self._sequencer.next_order_id)
-        raft.propose(noop, self._seams.clock.monotonic_ns())
+        self._propose(raft.make_noop(now_ns, self._sequencer.next_seq, self._sequencer.next_order_id))
 
     def _save(self) -> None:
         raft = self.raft
@@ -297,46 +312,58 @@ class Engine:
 
     # Executing
 
-    def _apply_slice(self) -> None:
-        """Execute some committed entries, then look at the network again before the next ones."""
-        self._applying = True
-        last = min(self.raft.commit, self.state.index + self._limits.apply_slice)
-        while self.state.index < last:
-            entry = self.raft.log.entry(self.state.index + 1)
-            applied = self.state.apply(entry)
-            self._since_snapshot_bytes += len(entry.data)
-            if entry.index % HASH_EVERY == 0:
-                self.raft.checkpoint = (entry.index, self.state.state_hash())
-                self.hashes.own(*self.raft.checkpoint)
-            self._seams.applied(entry, applied)
-            self._answer(entry, applied)
-        self._applying = False
-        self._maybe_snapshot()
-        if self.raft.commit > self.state.index:
-            self._applying = True
+    def _take_back(self) -> bool:
+        """Undo what was executed ahead of the commit and is void now; False when that failed."""
+        index, self.raft.taken_back = self.raft.taken_back, None
+        if self.state.index < index:
+            return True
+        if self._unwritten is not None and self._unwritten.index >= index:
+            self._unwritten, self._snapshotting = None, False
+        newest = self._newest_snapshot()
+        try:
+            self.execution.take_back(index, None if newest is None else decode_snapshot(newest[2]))
+        except ValueError as error:
+            self.fail(error)
+            return False
+        return True
+
+    def _execute(self) -> None:
+        """A leader executes all it has, the others what is committed; in slices, to look at the network in between."""
+        raft = self.raft
+        until = raft.log.last_index if self._led_term >= 0 else raft.commit
+        if self.state.index >= until or raft.installing is not None:
+            return
+        self.execution.execute(raft.log, until, self._limits.apply_commands)
+        if self.state.index < until:
+            self._executing = True
             self._seams.later(self._continue)
 
     def _continue(self) -> None:
-        self._applying = False
-        if self.failure is None:
-            self._drain()
+        self._executing = False
+        self._drain()
 
-    def _answer(self, entry: Entry, applied: Applied) -> None:
-        if entry.kind != BATCH:
-            return
-        if self._pending.get((entry.client_id, entry.request)) == entry.index:
-            del self._pending[entry.client_id, entry.request]
-        for reply in self._waiting.pop(entry.index, ()):
-            if applied.answer is not None:
-                reply(Answered(applied.answer))
-            else:
-                reply(Refused(Refusal.STALE, f"Request {entry.request} is too old to be known."))
+    def _publish(self) -> None:
+        for executed in self.execution.publish(self.raft.commit):
+            entry, applied = executed.entry, executed.applied
+            self._since_snapshot_bytes += len(entry.data)
+            if executed.checkpoint is not None:
+                self.raft.checkpoint = (entry.index, executed.checkpoint)
+                self.hashes.own(*self.raft.checkpoint)
+                if executed.full:
+                    self.full_checkpoint = self.raft.checkpoint
+            self._seams.applied(entry, applied)
+            if entry.kind == BATCH:
+                self._asked.committed(entry.client_id, entry.request, entry.index, applied.answer)
+        self._asked.release_reads(self.applied)
+        self._maybe_snapshot()
 
     # Snapshots
 
     def _maybe_snapshot(self) -> None:
+        if self._unwritten is not None and self._unwritten.index <= self.applied:
+            self._write_snapshot()
         due = (
-            self.state.index - self._snapshot_index >= self._limits.snapshot_entries
+            self.applied - self._snapshot_index >= self._limits.snapshot_entries
             or self._since_snapshot_bytes >= self._limits.snapshot_bytes
         )
         if due and not self._snapshotting and self.raft.installing is None:
@@ -348,16 +375,25 @@ class Engine:
         except ValueError as error:
             self.fail(error)
             return False
+        self.execution.restored()
+        self.raft.taken_back = None
         self._seams.restored(snapshot.index, snapshot.term)
         self._snapshot_index, self._snapshot_cache = snapshot.index, None
         self.raft.installed(snapshot.index, snapshot.term)
         return True
 
     def take_snapshot(self) -> None:
-        """Store the state as it is now and forget the journal that it makes superfluous."""
+        """Store the state as it is now, once it is committed, and forget the journal that it makes superfluous."""
+        if self._snapshotting or self.state.index < self.applied:  # one is on its way, or the state is being rebuilt
+            return
         self._snapshotting = True
-        snapshot = self.state.snapshot()
+        self._unwritten = self.state.snapshot()
         self._since_snapshot_bytes = 0
+        if self._unwritten.index <= self.applied:
+            self._write_snapshot()
+
+    def _write_snapshot(self) -> None:
+        snapshot, self._unwritten = self._unwritten, None
 
         def done(oldest: object, error: BaseException | None) -> None:
             self._snapshotting = False
@@ -366,9 +402,9 @@ class Engine:
             if self.failure is not None:
                 return
             self.snapshots_taken += 1
-            self._snapshot_index = snapshot.index
-            self._snapshot_cache = None
-            self._compact(snapshot.index)
+            if snapshot.index > self._snapshot_index:
+                self._snapshot_index, self._snapshot_cache = snapshot.index, None
+                self._compact(snapshot.index)
             self._seams.disk.run(lambda: self._storage.drop_before(int(oldest) + 1), self._done_in_background)
             self._drain()
 
@@ -397,16 +433,3 @@ class Engine:
     def saving(self) -> bool:
         """True while a write is under way."""
         return self._saving
-
-
-def _log_of(start: Start) -> RaftLog:
-    if start.entries:
-        first = start.entries[0]
-        if first.index > 1 and start.snapshot is not None and first.index == start.snapshot.index + 1:
-            return RaftLog(start.snapshot.index, start.snapshot.term, start.entries)
-        if first.index == 1:
-            return RaftLog(0, 0, start.entries)
-        return RaftLog(first.index, first.term, start.entries[1:])
-    if start.snapshot is not None:
-        return RaftLog(start.snapshot.index, start.snapshot.term)
-    return RaftLog()

@@ -61,7 +61,7 @@ class ReplicaMetrics:
         )
         _add(lines, "trading_shard_term", "gauge", "Current term.", [("", raft.term)])
         _add(lines, "trading_shard_commit_index", "gauge", "Entries known to be on two disks.", [("", raft.commit)])
-        _add(lines, "trading_shard_applied_index", "gauge", "Entries executed.", [("", engine.state.index)])
+        _add(lines, "trading_shard_applied_index", "gauge", "Entries executed and committed.", [("", engine.applied)])
         _add(lines, "trading_shard_last_index", "gauge", "Entries in the journal.", [("", raft.log.last_index)])
         _add(
             lines,

@@ -8,6 +8,7 @@ its outputs, which the caller takes after each call:
   only after every change asked for so far is durable. Held that long it is as if the network had delayed it.
 - `changes`, `hard_changed`: what to write, in this order: hard state, then the changes of the log.
 - `installing`: a leader's snapshot to store and to continue from.
+- `taken_back`: the lowest entry that was void at any time since; what was executed ahead of the commit from there on is void too.
 
 The caller reports finished writes with `saved`, and reads `commit`, `role`, `leader`.
 """
@@ -46,12 +47,13 @@ class Role(StrEnum):
 @dataclass(frozen=True)
 class Timing:
     """All in nanoseconds. The lease is shorter than the shortest election time-out by the drift that two monotonic
-    clocks may have against each other meanwhile."""
+    clocks may have against each other meanwhile. `message_entries`: the most entries in one message."""
 
     heartbeat: int = 100 * MS
     election_min: int = 300 * MS
     election_max: int = 600 * MS
     lease: int = 240 * MS
+    message_entries: int = 256
 
 
 class Raft(Replication):
@@ -82,6 +84,7 @@ class Raft(Replication):
         self.changes: list[Append | TakeBack] = []
         self.hard_changed = False
         self.installing: tuple[int, bytes] | None = None
+        self.taken_back: int | None = None
         self.checkpoint = (0, 0)
         self.progress: dict[str, Progress] = {}
         self.elections_started = 0
@@ -240,13 +243,16 @@ class Raft(Replication):
 
     # Log
 
-    def propose(self, entry: Entry, now: int) -> None:
-        """Append an entry of this leader's term, and send it on. Raises RaftInvariantError for any other."""
+    def propose(self, entry: Entry) -> None:
+        """Append an entry of this leader's term; `replicate` sends it on. Raises RaftInvariantError for any other."""
         if self.role is not Role.LEADER or entry.term != self.term:
             raise RaftInvariantError(f"{self.name} does not lead term {entry.term}.")
         self.log.append(entry)
         self.changes.append(Append((entry,)))
-        for peer in self.peers:
+
+    def replicate(self, now: int) -> None:
+        """Send what was proposed since the last time: as many entries in a message as there are."""
+        for peer in self.progress:
             self._send_entries(peer, now)
 
     def make_noop(self, now_ns: int, next_seq: int, next_order_id: int) -> Entry:

@@ -22,7 +22,8 @@ import uvloop
 from aiohttp import web
 
 from trading_sim.shard.disk import DiskThread, FaultyClock, FaultyFiles
-from trading_sim.shard.engine import Engine, Seams
+from trading_sim.shard.engine import Engine
+from trading_sim.shard.engine_seams import Seams
 from trading_sim.shard.entries import Entry
 from trading_sim.shard.faults import FaultBoard
 from trading_sim.shard.feed_hub import FeedHub
@@ -151,11 +152,12 @@ class Replica:
             "last_index": raft.log.last_index,
             "stable": raft.stable,
             "commit": raft.commit,
-            "applied": engine.state.index,
+            "applied": engine.applied,
             "last_seq": engine.state.next_seq - 1,
             "last_order_id": engine.state.next_order_id - 1,
             "state_hash": f"{engine.state.state_hash():016x}",
-            "checkpoint": {"index": raft.checkpoint[0], "hash": f"{raft.checkpoint[1]:016x}"},
+            "checkpoint": {"index": engine.full_checkpoint[0], "hash": f"{engine.full_checkpoint[1]:016x}"},
+            "executed": engine.state.index,
             "hash_mismatches": engine.hashes.mismatches,
             "lag": {peer: raft.log.last_index - p.match for peer, p in raft.progress.items()} if leads else {},
             "repairing": raft.repair_until > 0,

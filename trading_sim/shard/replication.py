@@ -4,7 +4,10 @@ it is sent and says what it has on disk.
 Mixed into `raft.Raft`, which owns the state and is explained there.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from trading_sim.shard.entries import Entry
 from trading_sim.shard.log import RaftLog
@@ -12,8 +15,10 @@ from trading_sim.shard.messages import AppendReply, AppendRequest, Message, Snap
 from trading_sim.shard.progress import Progress
 from trading_sim.shard.storage import Append, TakeBack
 
+if TYPE_CHECKING:
+    from trading_sim.shard.raft import Timing
+
 MAX_MESSAGE_BYTES = 512 << 10
-MAX_MESSAGE_ENTRIES = 256
 CHUNK_BYTES = 256 << 10
 
 
@@ -38,7 +43,9 @@ class Replication:
     changes: list[Append | TakeBack]
     hard_changed: bool
     installing: tuple[int, bytes] | None
+    taken_back: int | None
     quorum: int
+    timing: Timing
     _saving: int
     _snapshot: Callable[[], tuple[int, int, bytes] | None]
     _incoming: tuple[int, bytearray]
@@ -56,6 +63,7 @@ class Replication:
                 f"{self.name} was asked to take back entry {index}, committed up to {self.commit}."
             )
         self.log.take_back(index)
+        self.taken_back = index if self.taken_back is None else min(index, self.taken_back)
         self.stable = min(self.stable, index - 1)
         self._saving = min(self._saving, index - 1)
         self.changes.append(TakeBack(index))
@@ -87,7 +95,7 @@ class Replication:
             if self.log.term(progress.next - 1) is None:
                 self._start_snapshot(peer, now)
                 return
-            entries = self.log.slice(progress.next, MAX_MESSAGE_BYTES, MAX_MESSAGE_ENTRIES)
+            entries = self.log.slice(progress.next, MAX_MESSAGE_BYTES, self.timing.message_entries)
             if not entries and not progress.probing:
                 return
             self._send_append(peer, now, entries)

@@ -15,6 +15,7 @@ from trading_sim.shard.snapshots import Snapshot
 
 _HEAD = struct.Struct("<QQQQIQQ")  # next seq, next order id, now, state hash, digest, bytes of sessions, of machine
 _DIGEST = struct.Struct("<IQ")
+_MARKS = struct.Struct("<QQQQ")
 
 
 class StateError(ValueError):
@@ -35,7 +36,11 @@ class ReplicatedState:
 
     def __init__(self, factory: MachineFactory) -> None:
         self._factory = factory
-        self.machine: StateMachine = factory.create()
+        self.reset()
+
+    def reset(self) -> None:
+        """The state before the first entry."""
+        self.machine: StateMachine = self._factory.create()
         self.sessions = Sessions()
         self.index, self.term = 0, 0
         self.next_seq, self.next_order_id, self.now_ns = 1, 1, 0
@@ -62,6 +67,10 @@ class ReplicatedState:
     def state_hash(self) -> int:
         """u64: the machine's hash with the digest of all answers mixed in."""
         return self.machine.state_hash() ^ (self.digest << 32 | self.digest)
+
+    def digest_hash(self) -> int:
+        """u64: all answers ever given and the stamps, without looking at the machine."""
+        return crc32c(_MARKS.pack(self.index, self.next_seq, self.next_order_id, self.now_ns)) << 32 | self.digest
 
     def snapshot(self) -> Snapshot:
         """The entire state."""

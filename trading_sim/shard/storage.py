@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from trading_sim.shard.entries import Entry
 from trading_sim.shard.hardstate import HardState, load_hard_state, save_hard_state
 from trading_sim.shard.journal import SEGMENT_BYTES, Journal, recover
+from trading_sim.shard.log import RaftLog
 from trading_sim.shard.snapshots import Snapshot, load_newest_snapshot, save_snapshot
 from trading_sim.sim.seams import Files
 
@@ -35,6 +36,19 @@ class Start:
     snapshot: Snapshot | None
     entries: tuple[Entry, ...]
     notes: tuple[str, ...]
+
+    def log(self) -> RaftLog:
+        """The log that consensus goes on with."""
+        if self.entries:
+            first = self.entries[0]
+            if first.index > 1 and self.snapshot is not None and first.index == self.snapshot.index + 1:
+                return RaftLog(self.snapshot.index, self.snapshot.term, self.entries)
+            if first.index == 1:
+                return RaftLog(0, 0, self.entries)
+            return RaftLog(first.index, first.term, self.entries[1:])
+        if self.snapshot is not None:
+            return RaftLog(self.snapshot.index, self.snapshot.term)
+        return RaftLog()
 
 
 class Storage:

@@ -22,6 +22,7 @@ class ShardChecker:
     hashes: dict[int, int] = field(default_factory=dict)
     leaders: dict[int, str] = field(default_factory=dict)
     acknowledged: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    published: dict[str, int] = field(default_factory=dict)
     newest_acknowledged: int = 0
     reads: int = 0
 
@@ -32,8 +33,15 @@ class ShardChecker:
             if known != engine.name:
                 raise ShardViolation(f"{known} and {engine.name} both led term {engine.raft.term}.")
 
+    def begins_at(self, name: str, index: int) -> None:
+        """The replica goes on from the state after entry `index`: it has started, or was given a snapshot."""
+        self.published[name] = index
+
     def executed(self, name: str, entry: Entry, state_hash: int) -> None:
-        """Every replica executes the same entries and comes to the same state."""
+        """Every replica tells the same entries, each once and in order, and came to the same state after each."""
+        if entry.index != self.published.get(name, 0) + 1:
+            raise ShardViolation(f"{name} told entry {entry.index} after entry {self.published.get(name, 0)}.")
+        self.published[name] = entry.index
         if self.committed.setdefault(entry.index, entry.data) != entry.data:
             raise ShardViolation(f"{name} executed another entry {entry.index} than a replica before it.")
         if self.hashes.setdefault(entry.index, state_hash) != state_hash:
@@ -49,14 +57,16 @@ class ShardChecker:
         self.newest_acknowledged = max(self.newest_acknowledged, index)
 
     def read(self, name: str, index: int, acknowledged_before: int) -> None:
-        """A read under the lease sees everything that was acknowledged before it was asked for."""
+        """A read under the lease sees everything that was acknowledged before it was asked for, and nothing that may be taken back."""
         self.reads += 1
+        if index and index not in self.committed:
+            raise ShardViolation(f"{name} answered a read from entry {index}, which is not committed.")
         if index < acknowledged_before:
             raise ShardViolation(f"{name} answered a read from entry {index}, {acknowledged_before} was acknowledged.")
 
     def settled(self, engines: list[Engine]) -> None:
         """After healing: same log end, same state, nothing acknowledged lost, nothing executed twice."""
-        states = {e.name: (e.state.index, e.state.state_hash()) for e in engines}
+        states = {e.name: (e.state.index, e.applied, e.state.state_hash()) for e in engines}
         if len(set(states.values())) != 1:
             raise ShardViolation(f"The replicas do not agree: {states}.")
         for engine in engines:

@@ -7,11 +7,13 @@ import numpy as np
 
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.answers import decode_answer
-from trading_sim.shard.engine import Engine, Limits, Seams
+from trading_sim.shard.engine import Engine
+from trading_sim.shard.engine_seams import Limits, Seams
 from trading_sim.shard.entries import Entry
 from trading_sim.shard.hardstate import HardStateError
 from trading_sim.shard.messages import Message, decode_message, encode_message
 from trading_sim.shard.outcomes import Answered, Outcome, Refusal
+from trading_sim.shard.raft import Timing
 from trading_sim.shard.state import Applied, ReplicatedState
 from trading_sim.shard.storage import Storage
 from trading_sim.sim.disk import SimFiles, SimulatedCrash
@@ -20,7 +22,20 @@ from trading_sim.sim.tally import TallyFactory
 from trading_sim.sim.world import MS, SimClock, SimNetwork, World
 
 SEGMENT_BYTES = 4096
-LIMITS = Limits(unapplied_entries=64, apply_slice=8, snapshot_entries=40, kept_entries=12, snapshot_bytes=1 << 20)
+LIMITS = Limits(unapplied_entries=64, apply_commands=16, snapshot_entries=40, kept_entries=12, snapshot_bytes=1 << 20)
+
+
+class WatchedState(ReplicatedState):
+    """Remembers the state hash after every entry that was executed last at its index."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[int, int] = {}
+        super().__init__(TallyFactory())
+
+    def apply(self, entry: Entry) -> Applied:
+        applied = super().apply(entry)
+        self.hashes[entry.index] = self.state_hash()
+        return applied
 
 
 class SimDiskQueue:
@@ -85,6 +100,7 @@ class SimNode:
             raise AssertionError(f"{self.name} lost its hard state: {error}") from error
         self.notes += start.notes
         life = self.life
+        self.cluster.checker.begins_at(self.name, 0)
         seams = Seams(
             clock=self.clock,
             rng=random.Random(self.cluster.world.rng.random()),
@@ -93,7 +109,7 @@ class SimNode:
             send=self._send,
             later=lambda act: self.cluster.world.after(0, lambda: self.guarded(life, act)),
             applied=self._applied,
-            restored=lambda index, term: None,
+            restored=lambda index, _: self.cluster.checker.begins_at(self.name, index),
             failed=lambda _: self.cluster.world.after(0, lambda: self.guarded(life, lambda: self.crash(power=False))),
         )
         peers = [name for name in self.cluster.names if name != self.name]
@@ -103,20 +119,25 @@ class SimNode:
             seams=seams,
             storage=storage,
             start=start,
-            state=ReplicatedState(TallyFactory()),
+            state=WatchedState(),
             limits=LIMITS,
+            timing=Timing(message_entries=self.cluster.message_entries),
         )
         self._arm()
 
-    def crash(self, power: bool) -> None:
-        """The process is gone; without power also what was not synced. It starts again a little later."""
+    def crash(self, power: bool, down_ms: int = -1) -> None:
+        """The process is gone; without power also what was not synced. It starts again after `down_ms` (-1 = a little later)."""
         if power:
             self.files.lose_power()
         self.files.crash_at = 0
+        if self.engine is not None:
+            self.cluster.rebuilt += self.engine.execution.rebuilt
         self.engine = None
         self.life += 1
         self.cluster.crashes += 1
-        self.cluster.world.after(self.cluster.world.rng.randint(50, 600) * MS, self.start)
+        self.cluster.world.note(f"{self.name} {'loses power' if power else 'is killed'}")
+        down_ms = self.cluster.world.rng.randint(50, 600) if down_ms < 0 else down_ms
+        self.cluster.world.after(down_ms * MS, self.start)
 
     def guarded(self, life: int, act: Callable[[], None]) -> None:
         """Do something on the engine's thread: later while the process is paused, never in another life."""
@@ -156,9 +177,8 @@ class SimNode:
         cluster.network.send(source, peer, lambda: node.receive(lambda engine: engine.on_message(source, message)))
 
     def _applied(self, entry: Entry, applied: Applied) -> None:
-        del applied
         if self.engine is not None:
-            self.cluster.checker.executed(self.name, entry, self.engine.state.state_hash())
+            self.cluster.checker.executed(self.name, entry, self.engine.state.hashes[entry.index])
 
 
 class SimClient:
@@ -189,6 +209,11 @@ class SimClient:
         commands["kind"] = [rng.choice((1, 1, 2)) for _ in range(count)]
         self._commands = commands.tobytes()
         self._ask()
+
+    def resume(self, target: str) -> None:
+        """Ask again, at that replica first."""
+        self.stopped, self._target = False, target
+        self.begin()
 
     def _ask(self) -> None:
         self._attempt += 1
@@ -241,8 +266,9 @@ class SimCluster:
         self.network = SimNetwork(self.world)
         self.checker = ShardChecker()
         self.lying_disks = lying_disks
+        self.message_entries = self.world.rng.choice((1, 3, 256))
         self.names = ["SZ-A", "SZ-B", "WH-A"]
-        self.crashes = 0
+        self.crashes = self.rebuilt = 0
         self.nodes = {name: SimNode(self, name) for name in self.names}
         self.clients = [SimClient(self, number) for number in range(1, clients + 1)]
 
@@ -268,5 +294,5 @@ class SimCluster:
         engines = [node.engine for node in self.nodes.values()]
         if any(e is None or e.failure is not None for e in engines):
             return False
-        ends = {(e.state.index, e.raft.log.last_index, e.raft.term, bool(e.raft.repair_until)) for e in engines if e}
-        return len(ends) == 1 and all(e.state.index == e.raft.log.last_index for e in engines if e)
+        ends = {(e.applied, e.raft.log.last_index, e.raft.term, bool(e.raft.repair_until)) for e in engines if e}
+        return len(ends) == 1 and all(e.state.index == e.applied == e.raft.log.last_index for e in engines if e)

@@ -15,12 +15,18 @@ class World:
         self.rng = random.Random(seed)
         self.now_ns = 1_000 * MS
         self.events = 0
+        self.trace: Callable[[str], None] | None = None
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
 
     def after(self, delay_ns: int, act: Callable[[], None]) -> None:
         """Call `act` in `delay_ns`."""
         heapq.heappush(self._queue, (self.now_ns + max(0, delay_ns), next(self._numbers), act))
+
+    def note(self, what: str) -> None:
+        """Tell whoever watches a replayed schedule."""
+        if self.trace is not None:
+            self.trace(f"{self.now_ns / MS:10.3f} ms  {what}")
 
     def run_until(self, end_ns: int, stop: Callable[[], bool] | None = None) -> bool:
         """Let time pass until `end_ns`, or until `stop` says so (then True)."""
@@ -35,7 +41,7 @@ class World:
 
 
 class SimNetwork:
-    """Datagrams between names. Rates are probabilities, delays nanoseconds."""
+    """Datagrams between names. Rates are probabilities, delays nanoseconds; `slow_ns` is added on single links."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -43,6 +49,7 @@ class SimNetwork:
         self.duplicate_rate = 0.0
         self.delay_ns = 1 * MS
         self.cut: set[tuple[str, str]] = set()
+        self.slow_ns: dict[tuple[str, str], int] = {}
 
     def send(self, source: str, target: str, deliver: Callable[[], None]) -> None:
         """Deliver perhaps, perhaps twice, in any order; never over a cut, which counts at arrival too."""
@@ -51,7 +58,7 @@ class SimNetwork:
             return
         copies = 2 if rng.random() < self.duplicate_rate else 1
         for _ in range(copies):
-            delay = int(self.delay_ns * (0.2 + rng.expovariate(1.0)))
+            delay = int(self.delay_ns * (0.2 + rng.expovariate(1.0))) + self.slow_ns.get((source, target), 0)
             self._world.after(delay, lambda: self._arrive(source, target, deliver))
 
     def _arrive(self, source: str, target: str, deliver: Callable[[], None]) -> None:

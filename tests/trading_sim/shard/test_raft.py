@@ -120,7 +120,8 @@ def test_a_restarted_member_keeps_the_promise_it_may_have_made() -> None:
 
 def test_the_lease_counts_from_when_the_heartbeat_was_sent() -> None:
     raft, now = leader()
-    raft.propose(raft.make_noop(0, 1, 1), now)
+    raft.propose(raft.make_noop(0, 1, 1))
+    raft.replicate(now)
     save(raft, now)
     raft.step("B", AppendReply(raft.term, True, 1, 0, now, 0, 0), now + 50 * MS)
     assert raft.commit == 1
@@ -141,7 +142,8 @@ def test_a_leader_commits_only_what_is_on_two_disks_and_of_its_own_term() -> Non
     raft, now = leader((1, 1))
     raft.step("B", AppendReply(raft.term, True, 2, 2, now, 0, 0), now)
     assert raft.commit == 0, "entries of an earlier term are never committed by counting"
-    raft.propose(raft.make_noop(0, 1, 1), now)
+    raft.propose(raft.make_noop(0, 1, 1))
+    raft.replicate(now)
     raft.step("B", AppendReply(raft.term, True, 3, 2, now, 0, 0), now)
     assert raft.commit == 0, "the leader's own disk has not got it, so one disk has"
     raft.step("C", AppendReply(raft.term, True, 3, 2, now, 0, 0), now)
@@ -207,7 +209,8 @@ def test_a_follower_behind_the_log_is_sent_the_snapshot() -> None:
     raft.step("B", VoteReply(2, True, True), now)
     save(raft, now)
     raft.step("B", VoteReply(2, True, False), now)
-    raft.propose(raft.make_noop(0, 1, 1), now)
+    raft.propose(raft.make_noop(0, 1, 1))
+    raft.replicate(now)
     sent(raft, AppendRequest)
     raft.step("C", AppendReply(2, False, 0, 6, now, 0, 0), now)
     ((peer, chunk, _),) = sent(raft, SnapshotChunk)
@@ -223,7 +226,8 @@ def test_a_snapshot_of_what_is_already_held_costs_no_entry() -> None:
 
 def test_a_planned_hand_over_skips_the_waiting_and_ends_the_lease() -> None:
     raft, now = leader()
-    raft.propose(raft.make_noop(0, 1, 1), now)
+    raft.propose(raft.make_noop(0, 1, 1))
+    raft.replicate(now)
     save(raft, now)
     assert not raft.transfer_to("B", now), "B has not got everything"
     raft.step("B", AppendReply(raft.term, True, 1, 0, now, 0, 0), now)
@@ -267,7 +271,8 @@ def test_a_single_member_leads_alone() -> None:
     raft.tick(now)
     save(raft, now)
     assert raft.role is Role.LEADER
-    raft.propose(raft.make_noop(0, 1, 1), now)
+    raft.propose(raft.make_noop(0, 1, 1))
+    raft.replicate(now)
     save(raft, now)
     assert raft.commit == 1
     assert raft.lease_valid(now)
