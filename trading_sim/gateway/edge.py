@@ -239,8 +239,11 @@ class Edge(asyncio.Protocol):
         if self._paused or self._closing:
             return
         self._port.turn.end()  # what is read for it must be on file
-        if self.session.pump():
-            self.pump_soon()
+        try:
+            if self.session.pump():
+                self.pump_soon()
+        except Violation as violation:
+            self.close(str(violation), "violation")
 
     def flush(self) -> None:
         """Write what was gathered; called after it is on file."""

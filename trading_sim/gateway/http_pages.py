@@ -128,6 +128,10 @@ def metrics_of(gateway: Gateway) -> str:
         "trading_gateway_rejects_total", "counter", "Refused instructions by reason.",
         reject_samples(gateway.counters.rejects),
     )  # fmt: skip
+    page.family(
+        "trading_gateway_session_rejects_total", "counter", "Messages that broke a rule of their protocol.",
+        _by("rule", gateway.counters.session_rejects),
+    )  # fmt: skip
     page.family("trading_gateway_open_orders", "gauge", "Orders that may still change.", [({}, len(entry.orders))])
     page.family(
         "trading_gateway_pending_instructions", "gauge", "Instructions whose fate is open.", [({}, len(entry.pending))]

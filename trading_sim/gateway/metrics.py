@@ -35,6 +35,7 @@ class Counters:
         self.latency = Latency()
         self.instructions: Counter[str] = Counter()
         self.rejects: Counter[int] = Counter()
+        self.session_rejects: Counter[str] = Counter()
         self.logons: Counter[str] = Counter({"accepted": 0, "refused": 0})
 
 

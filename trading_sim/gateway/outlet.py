@@ -53,6 +53,9 @@ class Hall(Protocol):
     def admit(self, protocol: str, session: str, secret: str) -> Rights | None:
         """Who logs on, or None."""
 
+    def rejected(self, protocol: str, reason: int) -> None:
+        """A message broke a rule of its protocol."""
+
     def take(self, rights: Rights, ask: Ask, received_ns: int, allowed: bool) -> None:
         """Take an instruction; its reports come to the session."""
 

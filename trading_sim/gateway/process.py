@@ -53,7 +53,8 @@ async def main(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     try:
         gateway.start()
-        await gateway.ports["binary"].listen(options.listen_binary)
+        await gateway.ports[credentials.BINARY].listen(options.listen_binary)
+        await gateway.ports[credentials.FIX].listen(options.listen_fix)
         host, _, port = options.http.rpartition(":")
         await web.TCPSite(runner, host, int(port)).start()
         log.info("the gateway of %d shards and %d instruments is open", len(addresses), len(gateway.instruments))

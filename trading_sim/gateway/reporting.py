@@ -32,19 +32,22 @@ class Reporter:
 
     def __init__(self, entry: OrderEntry) -> None:
         self._entry = entry
+        self._refusals = 0
 
     # Refused or answered here
 
     def refuse(self, session: str, ask: Ask, order: Order | None, reason: int) -> None:
         """An instruction is not taken."""
         now, text = self._entry.now_ns(), reason_text(reason)
+        self._refusals += 1
+        name = f"g-{now}-{self._refusals % 1_000_000}"
         if ask.kind == Kind.NEW:
             report = Report(
-                reports.EXECUTION, now, "0", reports.REJECTED, reports.REJECTED, ask.client_id, "", 0, ask.shard,
+                reports.EXECUTION, now, name, reports.REJECTED, reports.REJECTED, ask.client_id, "", 0, ask.shard,
                 ask.symbol, ask.account, ask.side, ask.type, ask.tif, ask.price, ask.qty, reason=reason, text=text,
             )  # fmt: skip
         else:
-            report = _cancel_reject(order, ask.client_id, ask.original_id, ask.kind, now, "0", reason)
+            report = _cancel_reject(order, ask.client_id, ask.original_id, ask.kind, now, name, reason)
         self._entry.post(session, report)
 
     def refuse_queued(self, instruction: Instruction, reason: int) -> None:

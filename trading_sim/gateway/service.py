@@ -15,9 +15,11 @@ import numpy as np
 from trading_sim.gateway import queries, reports
 from trading_sim.gateway.binary.session import BinarySession
 from trading_sim.gateway.binary.wire import Frames, What
-from trading_sim.gateway.credentials import Credentials, CredentialsError
+from trading_sim.gateway.credentials import BINARY, FIX, Credentials, CredentialsError
 from trading_sim.gateway.edge import Port, Turn
 from trading_sim.gateway.feeds import ShardFeed
+from trading_sim.gateway.fix.codec import FixFrames
+from trading_sim.gateway.fix.session import FixSession
 from trading_sim.gateway.instruments import Instruments
 from trading_sim.gateway.lane import Lane
 from trading_sim.gateway.limits import Limits
@@ -64,7 +66,10 @@ class Gateway:
         self.listeners: list[Callable[[int, Any], None]] = []
         self._accounts = np.zeros(1, dtype=bool)
         self._renew_accounts()
-        self.ports = {"binary": Port("binary", self.turn, self.limits, self.now_ns, Frames, self._binary)}
+        self.ports = {
+            BINARY: Port(BINARY, self.turn, self.limits, self.now_ns, Frames, self._binary),
+            FIX: Port(FIX, self.turn, self.limits, self.now_ns, self._fix_frames, self._fix),
+        }
 
     # Start and end
 
@@ -158,6 +163,12 @@ class Gateway:
     def _binary(self, edge: Any, now_ns: int) -> BinarySession:
         return BinarySession(self, edge, now_ns)
 
+    def _fix(self, edge: Any, now_ns: int) -> FixSession:
+        return FixSession(self, edge, now_ns)
+
+    def _fix_frames(self) -> FixFrames:
+        return FixFrames(self.limits.message_bytes)
+
     def admit(self, protocol: str, session: str, secret: str) -> Rights | None:
         """Who logs on, or None."""
         try:
@@ -176,6 +187,10 @@ class Gateway:
         lane = self.lanes.get(ask.shard)
         if lane is not None:
             self.turn.afterwards(lane.wake)
+
+    def rejected(self, protocol: str, reason: int) -> None:
+        """A message broke a rule of its protocol."""
+        self.counters.session_rejects[f"{protocol}-{reason}"] += 1
 
     def _post(self, session: str, report: Report) -> None:
         if report.exec_type == reports.REJECTED or report.kind != reports.EXECUTION:

@@ -1,0 +1,1 @@
+"""FIX 4.4 sessions of the gateway: framing and fields with simplefix, the session's rules, and orders as FIX writes them."""
