@@ -96,6 +96,16 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'trading_shard_replication_lag_entries{shard="0",peer="WH-A"}': "900x60"},
         {'trading_shard_replication_lag_entries{shard="0",peer="WH-A"}': "3x60"},
     ),
+    "ShardDiskSlow": (
+        {
+            'trading_shard_fsync_seconds_sum{shard="0",centre="WH-A"}': "0+2x60",
+            'trading_shard_fsync_seconds_count{shard="0",centre="WH-A"}': "0+10x60",
+        },
+        {
+            'trading_shard_fsync_seconds_sum{shard="0",centre="WH-A"}': "0+0.02x60",
+            'trading_shard_fsync_seconds_count{shard="0",centre="WH-A"}': "0+10x60",
+        },
+    ),
     "ShardStateDiffers": (
         {'trading_shard_state_hash_mismatch_total{shard="0",centre="WH-A"}': "1x60"},
         {'trading_shard_state_hash_mismatch_total{shard="0",centre="WH-A"}': "0x60"},
