@@ -65,39 +65,72 @@ SYMBOL = np.dtype(
 )
 """What orders and trades of a symbol are measured by, 64 bytes."""
 
-SAME_DAY, OPTION, FUND = 1, 2, 4
-"""Bits of SYMBOL.flags: bought today may be sold today; may be written (sold short against margin); traded at its NAV only."""
+SAME_DAY, OPTION, FUND, GRADED = 1, 2, 4, 8
+"""Bits of SYMBOL.flags: bought today may be sold today; may be written (sold short against margin); traded at its NAV only;
+not for every investor."""
 
 TERMS = np.dtype(
     [
         ("unit_margin", "<i8"),  # fen that one written contract freezes today
-        ("nav", "<i8"),  # the only price of a FUND
-        ("min_notional", "<i8"),  # of a BUY of a FUND
+        ("margin_ppm", "<i8"),  # of an option: seller's margin in millionths of its value at the reference price
+        ("nav", "<i8"),  # the only price of a fund
+        ("min_notional", "<i8"),  # of a BUY of a fund
         ("grade", "<i8"),  # of the product: an investor's must not be below
+        ("collateral_ppm", "<i8"),  # how much of its value a position counts as collateral
+        ("max_notional", "<i8"),  # limits of the symbol's own, 0 for none
+        ("max_quantity", "<i8"),
+        ("max_position", "<i8"),
+        ("collar_ppm", "<i8"),
     ]
 )
-"""What only options and funds are asked for."""
+"""What only options, funds, marks and changes of rules are asked for."""
 
 MARGIN, CLOSING_ONLY, OWN_LIMITS = 1, 2, 4
 """Bits of ACCOUNT.flags: may borrow or write options; below maintenance, so may only close; has limits of its own."""
 
-OWN = np.dtype([("max_notional", "<i8"), ("max_quantity", "<i8"), ("rate_max", "<i8")])
-"""Limits of one account's own, 0 for none."""
+OWN = np.dtype(
+    [
+        ("max_notional", "<i8"),
+        ("max_quantity", "<i8"),
+        ("rate_max", "<i8"),
+        ("credit_line", "<i8"),  # fen the broker lends at most
+        ("initial_ppm", "<i8"),
+        ("maintenance_ppm", "<i8"),
+    ]
+)
+"""Limits of an account's own, 0 for none (then the shard's hold)."""
 
 CONTROL = np.dtype(
     [
         ("max_order_id", "<i8"),
         ("last_order", "<i8"),  # highest order id of the day
-        ("fees", "<i8"),  # collected, ever
-        ("window", "<i8"),  # number of the window of the order rate
-        ("rate_max", "<i8"),
+        ("fees", "<i8"),  # commission and stamp duty collected, ever
+        ("interest", "<i8"),  # collected on debts, ever
+        ("window", "<i8"),  # number of the window of the order rate, modulo 2^32
+        ("refused", "<i8"),  # commands the desk refused, ever
+        ("accounts", "<i8"),
+        ("day", "<i8"),
+        ("rules_version", "<i8"),  # rises by one with every change of a rule
         ("max_notional", "<i8"),
         ("max_quantity", "<i8"),
-        ("refused", "<i8"),  # commands refused, ever
-        ("accounts", "<i8"),
+        ("max_position", "<i8"),
+        ("collar_ppm", "<i8"),
+        ("rate_max", "<i8"),
+        ("initial_ppm", "<i8"),
+        ("maintenance_ppm", "<i8"),
+        ("interest_ppm", "<i8"),
     ]
 )
 """The counters and limits of a whole shard."""
 
 LARGEST_QUANTITY = 2**31 - 1
 """No position, and no open quantity of an account in a symbol, is larger."""
+
+LARGEST_AMOUNT = 9 * 10**12
+"""No order may move more fen: a fee rate in millionths of it still is an int64."""
+
+LARGEST_PRICE = 2**31 - 1
+
+
+class LedgerError(ValueError):
+    """A balance, an account or a symbol that the ledger cannot have: says which and what to do."""

@@ -23,7 +23,7 @@ class Core:
     """Applies COMMAND records and reports EVENT records; see `twin` for what each command means.
 
     `max_order_id` and `max_live` are fixed for life: a NEW beyond either is REJECTED with CAPACITY. Memory is four bytes
-    an order id and 32 bytes a live order, reserved at once and touched as it is used, plus the books of the symbols: 16
+    an order id and 32 bytes a live order, reserved and touched at once, plus the books of the symbols: 16
     bytes a tick, or, where a symbol spans more than 16,384 ticks, 66 KiB and 4 KiB for every 512 ticks with orders.
     With a `desk` every command passes its checks first, and balances follow every event; see `risk.desk`.
     Not safe for use by two threads at a time.

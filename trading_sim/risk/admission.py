@@ -8,7 +8,7 @@ import numpy as np
 
 from trading_sim.jit import called, inlined
 from trading_sim.ledger.postings import BUY, SELL, cash_needed, position_of
-from trading_sim.ledger.records import CLOSING_ONLY, FUND, OPTION, OWN_LIMITS
+from trading_sim.ledger.records import CLOSING_ONLY, FUND, MARGIN, OPTION, OWN_LIMITS
 from trading_sim.risk.reasons import AccountStatus, RiskReason
 
 # Plain integers: Numba freezes them into the machine code.
@@ -133,9 +133,13 @@ def check_option_funds(desk, row, symbol, side, extra, qty):
     """Cash for an option: a SELL beyond what is owned freezes margin; a BUY that closes may use the margin it will release."""
     account, unit = desk.accounts[row], desk.terms[symbol].unit_margin
     position = position_of(desk, row, symbol)
-    owned = np.int64(position.sellable)
+    owned, most = np.int64(position.sellable), np.int64(desk.symbols[symbol].max_position)
+    if (np.int64(position.buying) if side == BUY else max(np.int64(position.held), -owned)) + qty > most:
+        return POSITION_LIMIT
     funds = account.cash + account.credit
     if side == SELL:
+        if account.flags & MARGIN == 0 and qty > owned:
+            return INSUFFICIENT_POSITION
         extra = (min(owned, 0) - min(owned - qty, 0)) * unit
     else:
         funds += unit * max(min(qty, -owned - np.int64(position.buying)), 0)

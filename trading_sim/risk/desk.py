@@ -45,3 +45,12 @@ def aligned(count: int, dtype: np.dtype) -> np.ndarray:
     memory = np.zeros(count * dtype.itemsize + CACHE_LINE, "u1")
     start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + count * dtype.itemsize].view(dtype)
+
+
+STATE = ("control", "accounts", "positions", "symbols", "terms", "own")
+"""The arrays that change: what is hashed and written to snapshots, in this order."""
+
+
+def parts(desk: Desk) -> dict[str, np.ndarray]:
+    """Name → array of STATE."""
+    return {name: getattr(desk, name) for name in STATE}

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from trading_sim.risk.checks import RiskLimits
+from trading_sim.risk.limits import RiskLimits
 
 ENGINES = ("numba", "twin")
 

@@ -1,23 +1,25 @@
-"""A shard machine as bytes: one line of JSON, the raw arrays, the matching core's own snapshot.
+"""A shard machine as bytes: one line of JSON, the raw arrays of the desk, the last fills, the matching core's own snapshot.
 
-The line names the configuration's digest and the state hash. Reading checks both: a snapshot of another configuration is refused, and
-one whose content does not give its hash is damaged.
+The line names the configuration's digest, the state hash and the digest of what follows. Reading checks all of them: a snapshot of
+another configuration is refused, and one whose content does not give its hash is damaged.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trading_sim.ledger.state import LedgerState
+from trading_sim.risk.desk import parts
+from trading_sim.shard.fills import CAPACITY, FILL
 
 if TYPE_CHECKING:
     from trading_sim.shard.machine import ShardMachine
 
-VERSION = 1
+VERSION = 2
+PRICES = ("reference", "low", "high")
 
 
 class MachineSnapshotError(ValueError):
@@ -26,28 +28,28 @@ class MachineSnapshotError(ValueError):
 
 def write_snapshot(machine: ShardMachine) -> bytes:
     """Bytes from which `read_snapshot` makes an equal machine."""
-    arrays = _arrays(machine)
-    core = machine.core.snapshot()
+    fills = machine.fills.rows()
+    pieces = [array.tobytes() for array in parts(machine.desk).values()]
+    body = b"".join([*pieces, fills.tobytes(), machine.core.snapshot()])
     header = {
         "version": VERSION,
         "config": machine.config.digest(),
         "state_hash": machine.state_hash(),
         "scalars": machine.scalars().tolist(),
-        "rows": [[int(row[name]) for name in ("reference", "low", "high")] for row in machine.rows],
-        "arrays": [[name, len(array)] for name, array in arrays.items()],
-        "core": len(core),
+        "rows": [[int(row[name]) for name in PRICES] for row in machine.rows],
+        "fills": len(fills),
+        "digest": _digest(body),
     }
-    line = json.dumps(header, separators=(",", ":")).encode() + b"\n"
-    return b"".join([line, *(np.ascontiguousarray(array).tobytes() for array in arrays.values()), core])
+    return json.dumps(header, separators=(",", ":")).encode() + b"\n" + body
 
 
 def read_snapshot(machine: ShardMachine, data: bytes) -> ShardMachine:
     """Put the state in `data` into `machine`, which is fresh from its configuration. Raises MachineSnapshotError."""
-    line, newline, body = data.partition(b"\n")
+    line, _, body = data.partition(b"\n")
     try:
         header = json.loads(line)
-        version, listing, scalars = header["version"], dict(header["arrays"]), header["scalars"]
-        rows, core_bytes, expected = header["rows"], int(header["core"]), int(header["state_hash"])
+        version, scalars, rows = header["version"], header["scalars"], header["rows"]
+        fills, expected, digest = int(header["fills"]), int(header["state_hash"]), header["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise MachineSnapshotError(f"the snapshot has no readable header: {error}") from error
     if version != VERSION:
@@ -56,51 +58,32 @@ def read_snapshot(machine: ShardMachine, data: bytes) -> ShardMachine:
         raise MachineSnapshotError(
             f"the snapshot belongs to another configuration than that of shard {machine.config.shard}"
         )
-    position = 0
-    state = machine.ledger.state
-    for name, array in _arrays(machine, everything=True).items():
-        count = listing.get(name)
-        if count is None or not 0 <= count <= len(array):
-            raise MachineSnapshotError(f"the snapshot holds {count} rows of {name}, the shard has {len(array)}")
-        size = array.nbytes // len(array) * count
-        if position + size > len(body):
-            raise MachineSnapshotError(f"the snapshot ends inside {name}")
-        part = np.frombuffer(body, array.dtype, size // array.dtype.itemsize, position)
-        array[:count] = part.reshape((count, *array.shape[1:]))
-        position += size
-    if len(body) - position != core_bytes:
+    if _digest(body) != digest or not 0 <= fills <= CAPACITY:
         raise MachineSnapshotError(
-            f"the snapshot holds {len(body) - position} bytes of the core, its header says {core_bytes}"
+            f"the snapshot is damaged: its {len(body)} bytes do not have the digest of its header"
         )
-    _restore_rest(machine, scalars, rows, body[position:])
-    if int(state.totals[state.LAST_ORDER]) + 1 != listing["orders"] or machine.state_hash() != expected:
+    position = 0
+    for array in parts(machine.desk).values():
+        array[:] = np.frombuffer(body, array.dtype, len(array), position)
+        position += array.nbytes
+    noted = np.frombuffer(body, FILL, fills, position)
+    _adopt(machine, scalars, rows, noted, body[position + noted.nbytes :])
+    if machine.state_hash() != expected:
         raise MachineSnapshotError("the snapshot is damaged: its content does not have the state hash of its header")
     return machine
 
 
-def _restore_rest(machine: ShardMachine, scalars: list[int], rows: list[list[int]], core: bytes) -> None:
+def _digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _adopt(machine: ShardMachine, scalars: list[int], rows: list[list[int]], fills: np.ndarray, core: bytes) -> None:
     if len(scalars) != len(machine.scalars()) or len(rows) != len(machine.rows):
         raise MachineSnapshotError("the snapshot's header does not fit the shard's configuration")
     today: list[dict[str, Any]] = [
-        {**row, "reference": reference, "low": low, "high": high}
-        for row, (reference, low, high) in zip(machine.rows, rows, strict=True)
+        {**row, **dict(zip(PRICES, prices, strict=True))} for row, prices in zip(machine.rows, rows, strict=True)
     ]
     try:
-        machine.adopt(today, scalars, core)
+        machine.adopt(today, scalars, fills, core)
     except ValueError as error:
         raise MachineSnapshotError(f"the snapshot's symbols or core are damaged: {error}") from error
-
-
-def _arrays(machine: ShardMachine, everything: bool = False) -> dict[str, np.ndarray]:
-    """Arrays in the order of the bytes; orders only up to the last id in use, unless `everything`."""
-    state = machine.ledger.state
-    if everything:
-        arrays = {field.name: getattr(state, field.name) for field in fields(LedgerState)}
-    else:
-        arrays = state.parts()
-    return {
-        **arrays,
-        "status": machine.risk.status,
-        "counts": machine.risk.counts,
-        "phases": machine.phases,
-    }

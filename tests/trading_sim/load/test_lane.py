@@ -164,7 +164,7 @@ def test_a_shard_that_forgets_orders_is_found_out(tmp_path, monkeypatch):
     book = open_book(tmp_path)
     asyncio.run(trade(make_lane(book, links), ShardFlow(CONFIG, 4), 6))
     victim = int(book.known[0].argmax())
-    shard.machine.ledger.state.orders_total[victim - 1] -= 1
+    shard.machine.desk.accounts["orders"][victim - 1] -= 1
     audit(book, shard)
     assert (book.lost, book.duplicates) == (1, 0)
     audit(book, shard)

@@ -56,7 +56,6 @@ def test_equal_seeds_give_equal_orders():
 @pytest.mark.parametrize("phase", [1, 2])
 def test_an_auction_gets_limit_day_orders_that_trade_at_its_end(phase):
     shard, flow = MemoryShard(CONFIG), ShardFlow(CONFIG, 11)
-    shard.machine.phases[:] = 3
     close = np.zeros(1, dtype=flow.make({"cash-order": 30.0}, EVERYBODY, 3)["cash-order"].dtype)
     close["kind"], close["symbol"], close["price"] = 4, 0xFFFFFFFF, phase
     shard.submit(2, 1, close)

@@ -13,6 +13,7 @@ from trading_sim.load.flow import ShardFlow
 from trading_sim.load.keeper import ShardKeeper
 from trading_sim.load.session import SessionClock, ShardState
 from trading_sim.market import shard_config
+from trading_sim.protocol.operator import phase_command
 from trading_sim.shard.client import ShardUnavailable
 
 CONFIG = replace(shard_config(0), max_order_id=1000, max_live=100, engine="twin")
@@ -74,12 +75,12 @@ def test_symbols_in_different_phases_are_brought_together(tmp_path):
     clock = SessionClock(tmp_path / "session.json", SessionCalendar(1000), lambda: 100.0)
     clock.started_at = 0.0
     client = FlakyClient([])
-    client.shard.machine.phases[3] = 4
+    client.shard.machine.core.step_with_parties(phase_command(3, 4))
     keeper = ShardKeeper(0, client, clock, ShardFlow(CONFIG, 1), iter(range(1, 99)).__next__)
     asyncio.run(keeper.observe())
     assert keeper.state == ShardState(0, 0)
     assert asyncio.run(keeper.round())
-    assert set(client.shard.machine.phases.tolist()) == {3}
+    assert set(client.shard.machine.core.phases().tolist()) == {3}
 
 
 @pytest.mark.parametrize(("elapsed", "day"), [(100.0, 3), (999.0, 2)])
@@ -88,7 +89,7 @@ def test_a_new_clock_joins_the_day_of_the_shards(tmp_path, elapsed, day):
     clock = SessionClock(tmp_path / "session.json", SessionCalendar(1000), lambda: now[0])
     now[0] = elapsed
     client = FlakyClient([])
-    client.shard.machine.ledger.state.totals[1] = 3
+    client.shard.machine.desk.control["day"] = 3
     keeper = ShardKeeper(0, client, clock, ShardFlow(CONFIG, 1), iter(range(1, 99)).__next__)
     asyncio.run(keeper.round())
     assert clock.day == day

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trading_sim.matching.records import COMMAND
-from trading_sim.risk.checks import RiskLimits
+from trading_sim.risk.limits import RiskLimits
 from trading_sim.shard.config import ShardConfig
 
 ALL = 0xFFFFFFFF

@@ -5,7 +5,8 @@ import pytest
 
 from tests.trading_sim.shard_machine.machine_world import CANCEL, REPLACE, SELL, Sequencer, small_config
 from trading_sim.matching.records import EventKind
-from trading_sim.risk.checks import RiskLimits, RiskReason
+from trading_sim.risk.limits import RiskLimits
+from trading_sim.risk.reasons import RiskReason
 from trading_sim.shard.machine import EXPIRED, SETTLE, ShardMachine
 from trading_sim.shard.snapshot import MachineSnapshotError
 
@@ -170,7 +171,7 @@ def test_a_cancel_only_account_cancels(sequencer):
     accounts = [{"account": 1, "cash": 10**6, "positions": {}}]
     machine = ShardMachine(small_config(accounts=accounts))
     machine.apply(sequencer.batch({}), 1)
-    machine.risk.status[0] = 1
+    machine.desk.accounts["status"][0] = 1
     assert only_reason(machine.apply(sequencer.batch({"kind": REPLACE, "order_id": 1}), 1)) == RiskReason.CANCEL_ONLY
     assert machine.apply(sequencer.batch({"kind": CANCEL, "order_id": 1}), 1).events["kind"].tolist() == [4]
 
@@ -239,8 +240,8 @@ def test_a_damaged_snapshot_is_refused(machine, sequencer, position):
 def test_any_tampering_changes_the_state_hash(machine, sequencer):
     machine.apply(sequencer.batch({}), 1)
     before = machine.state_hash()
-    machine.ledger.state.cash[0] += 1
-    machine.ledger.state.cash[1] -= 1
+    machine.desk.accounts["cash"][0] += 1
+    machine.desk.accounts["cash"][1] -= 1
     assert machine.conservation().ok
     assert machine.state_hash() != before
 

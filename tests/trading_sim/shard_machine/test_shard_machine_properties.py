@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading_sim.shard_machine.machine_world import ALL, CANCEL, NEW, PHASE, REPLACE, Sequencer, small_config
-from trading_sim.matching.records import EventKind
+from trading_sim.ledger.conservation import by_symbol
+from trading_sim.matching.records import EVENT, EventKind
 from trading_sim.shard.machine import SETTLE, ShardMachine
 
 ACCOUNTS = [1, 2, 7, 8, 9]
@@ -77,38 +78,42 @@ def assert_exact_freezes(machine: ShardMachine) -> None:
         }
 
 
+def settled(machine: ShardMachine) -> np.ndarray:
+    """Quantity per symbol and account that was not bought today."""
+    positions = by_symbol(machine.desk)
+    return positions["sellable"].astype("<i8") + positions["held"]
+
+
 def assert_book_agrees(machine: ShardMachine) -> None:
-    """The ledger's open quantity per symbol and side is the core's."""
+    """The desk's open quantity per symbol and side is the core's."""
     for symbol in range(3):
         for side in (1, 2):
             depth = sum(level[1] for level in machine.core.depth(symbol, side, 10_000))
-            orders = machine.ledger.state.used_orders()
-            mine = orders[(orders["live"] == 1) & (orders["symbol"] == symbol) & (orders["side"] == side)]
-            assert depth == mine["leaves"].sum()
+            name = "buying" if side == 1 else "held"
+            assert depth == by_symbol(machine.desk)[name][symbol].sum()
 
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.lists(rows(), min_size=1, max_size=12), min_size=1, max_size=10))
 def test_conservation_and_exact_freezes_after_every_batch(flow):
     machine = ShardMachine(small_config())
-    sellable = machine.ledger.state.sellable.copy()
+    sellable = settled(machine)
     sold = np.zeros_like(sellable)
     for now, batch in enumerate(batches(flow)):
         before = machine.day
-        events = machine.apply(batch, now).events
+        result = machine.apply(batch, now)
         conservation = machine.conservation()
         assert conservation.problems() == []
         assert_exact_freezes(machine)
         assert_book_agrees(machine)
         if machine.day != before:  # a new day: what is there now may be sold
-            sellable, sold = machine.ledger.state.sellable + machine.ledger.state.held, np.zeros_like(sellable)
+            sellable, sold = settled(machine), np.zeros_like(sellable)
             continue
-        orders = machine.ledger.state.orders
-        for event in events[events["kind"] == EventKind.TRADE]:
-            pair = (int(event["order_id"]) - machine.day_base, int(event["maker_id"]) - machine.day_base)
-            seller = next(orders[number] for number in pair if orders[number]["side"] == 2)
-            sold[seller["owner"] - 1, seller["symbol"]] += event["qty"]
-        assert (sold[:, :2] <= sellable[:, :2]).all(), "a share bought today was sold today"
+        for event, party in zip(result.events, result.parties, strict=True):
+            if event["kind"] == EventKind.TRADE:
+                seller = party["account"] if event["side"] == 2 else party["other"]
+                sold[event["symbol"], ACCOUNTS.index(seller)] += event["qty"]
+        assert (sold[:2] <= sellable[:2]).all(), "a share bought today was sold today"
 
 
 @settings(max_examples=40, deadline=None)
@@ -137,15 +142,16 @@ def test_cash_moves_exactly_by_trades_and_their_fees(flow):
     machine = ShardMachine(small_config())
     paid = Counter()
     for batch in batches([[row] for row in flow]):
-        events = machine.apply(batch, 1).events
-        orders = machine.ledger.state.orders
-        for event in events[events["kind"] == EventKind.TRADE]:
-            rules = machine.config.symbols[int(orders[event["order_id"]]["symbol"])]
-            notional = int(event["price"]) * int(event["qty"])
-            for number in (int(event["order_id"]), int(event["maker_id"])):
-                account = ACCOUNTS[int(orders[number]["owner"]) - 1]
+        result = machine.apply(batch, 1)
+        for event, party in zip(result.events.tolist(), result.parties.tolist(), strict=True):
+            event = dict(zip(EVENT.names, event, strict=True))
+            if event["kind"] != EventKind.TRADE:
+                continue
+            rules = machine.config.symbols[event["symbol"]]
+            notional = event["price"] * event["qty"]
+            for account, side in zip(party, (event["side"], 3 - event["side"]), strict=True):
                 commission = notional * rules["commission_ppm"] // 10**6
-                if orders[number]["side"] == 1:
+                if side == 1:
                     paid[account] += notional + commission
                 else:
                     paid[account] -= notional - commission - notional * rules.get("stamp_ppm", 0) // 10**6
@@ -162,5 +168,6 @@ def test_both_engines_give_the_same_machine(flow):
         twin, compiled = (machine.apply(batch, now) for machine in machines)
         assert twin.events.tobytes() == compiled.events.tobytes()
         assert twin.rejects.tobytes() == compiled.rejects.tobytes()
+        assert twin.parties.tobytes() == compiled.parties.tobytes()
     assert machines[0].core.state_hash() == machines[1].core.state_hash()
     assert machines[0].state_hash() == machines[1].state_hash()

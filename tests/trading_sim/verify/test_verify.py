@@ -128,7 +128,7 @@ def test_a_replica_that_executed_a_repeated_request_is_found(finished):
 def test_tampered_cash_in_a_snapshot_is_found(finished):
     finished.write_all()
     state = finished.state_after(20)
-    state.machine.ledger.state.cash[3] += 1_000_000
+    state.machine.desk.accounts["cash"][3] += 1_000_000
     finished.write_snapshot("SZ-A", state)
     problems = failed(judged(finished.folder))
     assert "(+1000000)" in problems["conservation"][0]
@@ -138,8 +138,8 @@ def test_tampered_cash_in_a_snapshot_is_found(finished):
 def test_cash_moved_between_accounts_is_found_though_it_adds_up(finished):
     finished.write_all()
     state = finished.state_after(20)
-    state.machine.ledger.state.cash[3] += 500
-    state.machine.ledger.state.cash[4] -= 500
+    state.machine.desk.accounts["cash"][3] += 500
+    state.machine.desk.accounts["cash"][4] -= 500
     finished.write_snapshot("SZ-A", state)
     assert set(failed(judged(finished.folder))) == {"state-hashes"}
 

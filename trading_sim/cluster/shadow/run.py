@@ -13,7 +13,7 @@ from trading_sim.cluster.shadow.source import Source, read_source
 from trading_sim.cluster.shadow.versions import Candidate, CannotRun
 from trading_sim.cluster.shadow.words import Speaker
 from trading_sim.cluster.verification.findings import Unverifiable
-from trading_sim.ledger.state import LedgerError
+from trading_sim.ledger.records import LedgerError
 from trading_sim.shard.config import ShardConfig, ShardConfigError
 from trading_sim.shard.state import StateError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trading_sim.cluster.verification.findings import Findings, Unverifiable
-from trading_sim.ledger.state import LedgerError
+from trading_sim.ledger.records import LedgerError
 from trading_sim.matching.records import EventKind, Kind
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.config import ShardConfig
