@@ -148,6 +148,25 @@ def metrics_of(gateway: Gateway) -> str:
         "trading_gateway_feed_gaps_total", "counter", "Times the feed had gone on too far to be followed.",
         _by("shard", {shard: feed.gaps for shard, feed in gateway.feeds.items()}),
     )  # fmt: skip
+    channels = gateway.channels
+    page.family(
+        "trading_gateway_market_data_updates_total", "counter", "Updates of a channel.",
+        _by("channel", {number: channel.updates for number, channel in channels.items()}),
+    )  # fmt: skip
+    page.family(
+        "trading_gateway_market_data_stale", "gauge", "1 while the shard does not tell what changed.",
+        _by("channel", {number: channel.stale for number, channel in channels.items()}),
+    )  # fmt: skip
+    page.family(
+        "trading_gateway_market_data_trades_left_out_total", "counter", "Trades beyond the bound of an update.",
+        _by("channel", {number: channel.trades_left_out for number, channel in channels.items()}),
+    )  # fmt: skip
+    for name, text in (
+        ("snapshots", "Snapshots sent."),
+        ("gap_requests", "Snapshots that clients asked for after a gap."),
+        ("conflated", "Times a slow client was owed a snapshot instead of updates."),
+    ):
+        page.family(f"trading_gateway_market_data_{name}_total", "counter", text, [({}, getattr(gateway.told, name))])
     page.histogram(
         "trading_gateway_order_report_seconds", "Time from an instruction to the report of its fate.",
         gateway.counters.latency,

@@ -55,6 +55,7 @@ async def main(options: argparse.Namespace) -> None:
         gateway.start()
         await gateway.ports[credentials.BINARY].listen(options.listen_binary)
         await gateway.ports[credentials.FIX].listen(options.listen_fix)
+        await gateway.ports["market_data"].listen(options.listen_market_data)
         host, _, port = options.http.rpartition(":")
         await web.TCPSite(runner, host, int(port)).start()
         log.info("the gateway of %d shards and %d instruments is open", len(addresses), len(gateway.instruments))

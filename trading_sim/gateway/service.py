@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ from trading_sim.gateway.fix.session import FixSession
 from trading_sim.gateway.instruments import Instruments
 from trading_sim.gateway.lane import Lane
 from trading_sim.gateway.limits import Limits
+from trading_sim.gateway.market_data import wire as market_wire
+from trading_sim.gateway.market_data.channel import Channel
+from trading_sim.gateway.market_data.session import PROTOCOL as MARKET_DATA
+from trading_sim.gateway.market_data.session import MarketDataSession, Told
 from trading_sim.gateway.metrics import Counters
 from trading_sim.gateway.order_entry import OrderEntry, Rights
 from trading_sim.gateway.orders import Ask, Instruction, Kind
@@ -61,14 +65,16 @@ class Gateway:
             for shard, client in self.clients.items()
         }
         self.feeds = {shard: self._feed(shard, addresses[shard]) for shard in addresses}
+        self.channels = {shard: self._channel(shard) for shard in addresses}
+        self.told = Told()
         self._asking: Counter[str] = Counter()
         self._tasks: set[asyncio.Task] = set()
-        self.listeners: list[Callable[[int, Any], None]] = []
         self._accounts = np.zeros(1, dtype=bool)
         self._renew_accounts()
         self.ports = {
             BINARY: Port(BINARY, self.turn, self.limits, self.now_ns, Frames, self._binary),
             FIX: Port(FIX, self.turn, self.limits, self.now_ns, self._fix_frames, self._fix),
+            MARKET_DATA: Port(MARKET_DATA, self.turn, self.limits, self.now_ns, _market_frames, self._market),
         }
 
     # Start and end
@@ -79,6 +85,8 @@ class Gateway:
             self._spawn(lane.run())
         for feed in self.feeds.values():
             self._spawn(feed.run())
+        for channel in self.channels.values():
+            self._spawn(channel.run())
         self._spawn(self._checkpoints())
 
     def _spawn(self, work: Any) -> asyncio.Task:
@@ -127,6 +135,10 @@ class Gateway:
             lambda fed: self._fed(shard, fed), lost,
         )  # fmt: skip
 
+    def _channel(self, shard: int) -> Channel:
+        codes = [self.instruments.code(shard, symbol) for symbol in range(self.instruments.symbols[shard])]
+        return Channel(shard, codes, self.clients[shard], time.time_ns)
+
     def _fed(self, shard: int, fed: Any) -> None:
         """Entries of a feed and its heartbeats."""
         place = self.entry.places[shard]
@@ -136,8 +148,7 @@ class Gateway:
         if first or self.entry.queues[shard]:
             self.lanes[shard].wake()
         if len(fed.events):
-            for listener in self.listeners:
-                listener(shard, fed)
+            self.channels[shard].note(fed)
 
     def feed_is_silent(self, shard: int) -> bool:
         """Has nothing been heard of a shard for long?"""
@@ -165,6 +176,9 @@ class Gateway:
 
     def _fix(self, edge: Any, now_ns: int) -> FixSession:
         return FixSession(self, edge, now_ns)
+
+    def _market(self, edge: Any, now_ns: int) -> MarketDataSession:
+        return MarketDataSession(self.channels, self.told, edge, now_ns)
 
     def _fix_frames(self) -> FixFrames:
         return FixFrames(self.limits.message_bytes)
@@ -228,3 +242,7 @@ class Gateway:
         finally:
             self._asking[rights.session] -= 1
         session.answered(number, what, rows)
+
+
+def _market_frames() -> market_wire.Frames:
+    return market_wire.Frames(market_wire.MAX_CLIENT_FRAME)
