@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from trading_sim.load.streams import MIXES, StreamGenerator
+from trading_sim.load.streams import ACCOUNTS, MIXES, StreamGenerator
 from trading_sim.matching.core import Core
 from trading_sim.matching.symbols import SymbolTable
+from trading_sim.risk.desk import Desk, empty
 
 COMMANDS, SEED, ROUNDS = 3_000_000, 23, 5
 MILLION = 1_000_000
+MANY = 10**9
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,26 @@ def percentiles(core: Core, commands: np.ndarray) -> list[float]:
 def against(found: float, target: float) -> str:
     """The target beside a figure, and whether it was reached."""
     return f"{target:g} {'reached' if found >= target else 'missed'}"
+
+
+def new_desk(made: Stream) -> Desk:
+    """A desk on which the stream's accounts can pay for everything, so that every check is made and every command passes."""
+    accounts, symbols = ACCOUNTS, len(made.table)
+    row_of = np.full(accounts + 1, -1, np.int32)
+    row_of[1:] = np.arange(accounts)
+    desk = empty(accounts, symbols, row_of)
+    desk.control["max_order_id"] = len(made.commands) + 1
+    desk.control["rate_max"] = MANY
+    desk.accounts["cash"] = 10**15
+    desk.positions["sellable"] = MANY
+    for name, value in (("max_notional", 10**15), ("max_quantity", MANY), ("max_position", 2 * MANY)):
+        desk.symbols[name] = value
+    desk.symbols["last"], desk.symbols["high"] = made.table.reference, made.table.high
+    desk.symbols["commission_ppm"], desk.symbols["stamp_ppm"] = 250, 500
+    desk.symbols["collar_ppm"], desk.symbols["multiplier"] = MILLION, 1
+    return desk
+
+
+def with_desk(made: Stream) -> Core:
+    """A core with risk, balances and surveillance counters in the loop."""
+    return Core(made.table, len(made.commands) + 1, capacity(made), new_desk(made))

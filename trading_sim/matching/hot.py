@@ -10,6 +10,7 @@ first; what it refuses the core never sees, and is REJECTED with reason RISK_BAS
 import numpy as np
 
 from trading_sim.jit import called, entry, inlined
+from trading_sim.matching import prefetch
 from trading_sim.matching.auction import level_qty, uncross
 from trading_sim.matching.bits import cycles
 from trading_sim.matching.breaker import after_matching, halt, reach_of, set_width
@@ -340,8 +341,10 @@ def run(state, commands, first, last, events, room, desk):
     or a desk whose `parties` has as many rows as `events`.
     """
     control = state.control[0]
-    count = NONE
+    count, large, end = NONE, prefetch.worthwhile(control, desk), last * COMMAND_WORDS
     while first < last and not must_pause(control, count, room):
+        if large:
+            prefetch.ahead(state, control, desk, commands, first * COMMAND_WORDS, end)
         count = apply(state, control, desk, commands, first * COMMAND_WORDS, events, count)
         first += 1
     control.written = count
@@ -352,9 +355,11 @@ def run(state, commands, first, last, events, room, desk):
 def run_timed(state, commands, first, last, events, room, desk, durations):
     """Like `run`; also writes the cycles of command i to durations[i]."""
     control = state.control[0]
-    count = NONE
+    count, large, end = NONE, prefetch.worthwhile(control, desk), last * COMMAND_WORDS
     while first < last and not must_pause(control, count, room):
         start = cycles()
+        if large:
+            prefetch.ahead(state, control, desk, commands, first * COMMAND_WORDS, end)
         count = apply(state, control, desk, commands, first * COMMAND_WORDS, events, count)
         durations[first] = cycles() - start
         first += 1

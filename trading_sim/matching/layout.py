@@ -5,7 +5,7 @@ a price: `tick = offset + sign * price`, chosen so that a better price always ha
 one code path serves both sides and the best tick is always the highest one in use.
 
 Zero means "nothing" everywhere (slot 0 and page 0 are never used), so fresh memory from the operating system is already
-an empty book and is only touched where orders come to rest.
+an empty book.
 """
 
 from typing import NamedTuple
@@ -101,6 +101,13 @@ class State(NamedTuple):
     slot_of: np.ndarray
 
 
+def touched(count: int, dtype: np.dtype) -> np.ndarray:
+    """`count` zero records whose memory is really there: the first orders of the day do not wait for the operating system."""
+    array = np.zeros(count, dtype)
+    array.view("u1").fill(0)
+    return array
+
+
 def build(table: SymbolTable, max_order_id: int, max_live: int) -> State:
     """Empty books for every symbol of the table. Raises ValueError when the capacity is outside what an array holds."""
     if not 1 <= max_order_id < 2**32:
@@ -126,11 +133,11 @@ def build(table: SymbolTable, max_order_id: int, max_live: int) -> State:
         control=control,
         symbols=symbols,
         books=books,
-        levels=np.zeros((first_page + pages) * PAGE_TICKS, LEVEL),
+        levels=touched((first_page + pages) * PAGE_TICKS, LEVEL),
         directory=np.zeros(max(directory_entries, 1), np.int32),
-        bitmap=np.zeros(bitmap_words, np.uint64),
-        orders=np.zeros(max_live + 1, ORDER),
-        slot_of=np.zeros(max_order_id + 1, np.int32),
+        bitmap=touched(bitmap_words, np.uint64),
+        orders=touched(max_live + 1, ORDER),
+        slot_of=touched(max_order_id + 1, np.int32),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.trading_sim.matching.matching_audit import account_for_quantities, audit
 from tests.trading_sim.matching.matching_streams import MIXED_TABLE, random_stream, table_of
-from trading_sim.matching import snapshot
+from trading_sim.matching import prefetch, snapshot
 from trading_sim.matching.core import Core
 from trading_sim.matching.records import COMMAND
 from trading_sim.matching.twin import TwinCore
@@ -201,6 +201,25 @@ def test_wide_books_take_pages_and_give_them_back():
     core.step(commands)
     assert core.state_hash() == empty
     audit(core)
+
+
+def test_asking_memory_ahead_changes_nothing():
+    """So many orders rest that the core looks ahead, at commands with garbage in them too."""
+    count = prefetch.LARGE // prefetch.BYTES_AN_ORDER + 1_000
+    resting = np.zeros(count, COMMAND)
+    resting["kind"], resting["side"], resting["type"], resting["tif"] = 1, 1, 1, 1
+    resting["order_id"] = np.arange(10_000, 10_000 + count)
+    resting["price"], resting["qty"], resting["symbol"] = 1_000 + np.arange(count) % 300, 1, 4
+    stream = random_stream(17, 4_000, garbage=0.05)
+    commands = np.concatenate([resting, stream, resting[::50]])
+    commands["kind"][-len(resting[::50]) :] = 2
+    table = table_of(
+        (100, 95, 105, 1), (0, 0, 0, 100), (130_000, 120_000, 140_000, 1), (7, 0, 12, 3), (1_000, 900, 1_500, 1)
+    )
+    core, twin = engines(table, max_order_id=10_000 + count, max_live=2 * count)
+    assert core.step(commands).tobytes() == twin.step(commands).tobytes()
+    assert core.state_hash() == twin.state_hash()
+    assert core.live_orders() + len(resting[::50]) > prefetch.LARGE // prefetch.BYTES_AN_ORDER
 
 
 def test_the_widest_band_has_prices_at_both_ends():

@@ -1,4 +1,7 @@
-"""The machine code of the hot loop: no reference counting, no locked instruction, no stale cache."""
+"""The machine code of the hot loop, bare and with a desk: no reference counting, no locked instruction, no stale cache.
+
+Breaker and prefetching are in both: they are switched by the table and by size, not by compiling.
+"""
 
 import re
 
@@ -9,15 +12,20 @@ import pytest
 from tests.trading_sim.matching.matching_streams import MIXED_TABLE
 from trading_sim import jit
 from trading_sim.matching import hot, layout
+from trading_sim.risk.desk import Desk, empty
 
 
-@pytest.fixture(scope="module")
-def fresh_run():
+def a_desk() -> Desk:
+    return empty(2, len(MIXED_TABLE), np.zeros(3, np.int32))
+
+
+@pytest.fixture(scope="module", params=[lambda: None, a_desk], ids=["bare", "with a desk"])
+def fresh_run(request):
     """`hot.run` compiled here and now: code that comes from the cache cannot be inspected."""
     run = numba.njit(**jit.COMMON)(hot.run.py_func)
     words = np.zeros(5, np.int64)
     words.flags.writeable = False
-    run(layout.build(MIXED_TABLE, 10, 10), words, 0, 0, np.zeros(600, np.int64), 0, None)
+    run(layout.build(MIXED_TABLE, 10, 10), words, 0, 0, np.zeros(600, np.int64), 0, request.param())
     return run
 
 
@@ -36,6 +44,11 @@ def test_hot_loop_calls_nothing_but_memory_routines(fresh_run):
     body = assembly[: assembly.index("_ZN7cpython")]
     called = set(re.findall(r"\bcallq?\s+\*?([\w.$@]+)", body))
     assert {name for name in called if name.startswith(("Py", "NRT", "numba"))} == set()
+
+
+def test_hot_loop_asks_memory_ahead(fresh_run):
+    (signature,) = fresh_run.signatures
+    assert re.search(r"\bprefetch\w*\s", fresh_run.inspect_asm(signature))
 
 
 def test_one_specialisation_serves_every_kind_of_input():
