@@ -42,6 +42,15 @@ def encode_answer(commands: np.ndarray, events: np.ndarray, rejects: np.ndarray,
     return b"".join((head, ids.tobytes(), events.astype(EVENT, copy=False).tobytes(), rejects.tobytes()))
 
 
+def read_arrays(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """EVENT and RISK_REJECT records of an answer made here; nothing is checked."""
+    *_, ids, events, rejects = _HEAD.unpack_from(data)
+    at = _HEAD.size + ids * _ORDER_ID.itemsize
+    return np.frombuffer(data, EVENT, events, at), np.frombuffer(
+        data, RISK_REJECT, rejects, at + events * EVENT.itemsize
+    )
+
+
 def decode_answer(data: bytes, given: np.ndarray) -> ShardReply:
     """The answer in `data`; `given` (bool) marks the commands that are NEW. Raises AnswerError."""
     if len(data) < _HEAD.size:

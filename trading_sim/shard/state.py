@@ -9,6 +9,7 @@ from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.answers import encode_answer
 from trading_sim.shard.checksum import crc32c
 from trading_sim.shard.entries import BATCH, Entry
+from trading_sim.shard.express_result import AnswerResult, express_of
 from trading_sim.shard.machine_api import ApplyResult, MachineFactory, StateMachine
 from trading_sim.shard.sessions import Sessions
 from trading_sim.shard.snapshots import Snapshot
@@ -40,11 +41,19 @@ class ReplicatedState:
 
     def reset(self) -> None:
         """The state before the first entry."""
-        self.machine: StateMachine = self._factory.create()
+        self._use(self._factory.create())
         self.sessions = Sessions()
         self.index, self.term = 0, 0
         self.next_seq, self.next_order_id, self.now_ns = 1, 1, 0
         self.digest = 0
+
+    def _use(self, machine: StateMachine) -> None:
+        self.machine = machine
+        self.express = express_of(machine)
+
+    def told(self, index: int, answer: bytes) -> None:
+        """The answer of an entry goes into the digest of all answers."""
+        self.digest = crc32c(_DIGEST.pack(self.digest, index), answer)
 
     def apply(self, entry: Entry) -> Applied:
         """Execute the next entry; a request that was executed before is answered from the table."""
@@ -57,11 +66,15 @@ class ReplicatedState:
         stored = self.sessions.answer(entry.client_id, entry.request)
         if stored is not None or self.sessions.is_stale(entry.client_id, entry.request):
             return Applied(stored, None)
-        commands = np.frombuffer(entry.commands, COMMAND)
-        result = self.machine.apply(commands, entry.now_ns)
-        answer = encode_answer(commands, result.events, result.rejects, entry.term, entry.index)
+        if self.express is not None:
+            answer, parties = self.express.execute(entry.commands, entry.now_ns, entry.term, entry.index)
+            result: ApplyResult = AnswerResult(answer, parties)
+        else:
+            commands = np.frombuffer(entry.commands, COMMAND)
+            result = self.machine.apply(commands, entry.now_ns)
+            answer = encode_answer(commands, result.events, result.rejects, entry.term, entry.index)
         self.sessions.store(entry.client_id, entry.request, answer, entry.index)
-        self.digest = crc32c(_DIGEST.pack(self.digest, entry.index), answer)
+        self.told(entry.index, answer)
         return Applied(answer, result)
 
     def state_hash(self) -> int:
@@ -95,7 +108,7 @@ class ReplicatedState:
         if len(snapshot.body) != middle + machine:
             raise StateError(f"The snapshot of entry {snapshot.index} has the wrong length.")
         self.sessions = Sessions.decode(snapshot.body[_HEAD.size : middle])
-        self.machine = self._factory.restore(snapshot.body[middle:])
+        self._use(self._factory.restore(snapshot.body[middle:]))
         self.index, self.term = snapshot.index, snapshot.term
         self.next_seq, self.next_order_id, self.now_ns, self.digest = next_seq, next_order_id, now_ns, digest
         if self.state_hash() != state_hash:

@@ -9,6 +9,7 @@ import numpy as np
 
 from trading_sim.matching.records import COMMAND, Kind, OrderType, Phase, Side, Tif
 from trading_sim.shard.config import ShardConfig
+from trading_sim.shard.express import Express
 from trading_sim.shard.machine import ALL_SYMBOLS, OPERATOR, SETTLE, ShardMachine
 
 PRICES = {"reference": 1000, "low": 900, "high": 1100, "lot": 100}
@@ -60,7 +61,7 @@ def commands(rows: list[dict[str, int]]) -> np.ndarray:
 
 
 def warm() -> int:
-    """Run the day in one machine, and again, command by command, in one restored from its snapshot.
+    """Run the day in one machine, and again, command by command on the express path, in one restored from its snapshot.
 
     Returns the state hash. Raises RuntimeError when both do not end in the same state, which only a miscompiled core can cause.
     """
@@ -69,8 +70,9 @@ def warm() -> int:
     second = ShardMachine.restore(config, first.snapshot())
     batch = commands(trading_day())
     first.apply(batch, 1)
+    express = Express(second)
     for position in range(len(batch)):
-        second.apply(batch[position : position + 1], 1)
+        express.execute(batch[position : position + 1].tobytes(), 1, 1, position + 1)
     if first.state_hash() != second.state_hash():
         raise RuntimeError(
             f"The compiled core is not deterministic: {first.state_hash():x} and {second.state_hash():x}."
