@@ -111,3 +111,29 @@ class RunEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.seq} {self.host} {self.status}"
+
+
+# Django finds models in this module; these live in one of their own.
+from seeops.automation.workflow_models import (  # noqa: E402
+    StepDecision,
+    StepRun,
+    Workflow,
+    WorkflowEvent,
+    WorkflowRun,
+    WorkflowVersion,
+)
+
+__all__ = [
+    "LIVE_STATES",
+    "MARK",
+    "EventStatus",
+    "Run",
+    "RunEvent",
+    "RunState",
+    "StepDecision",
+    "StepRun",
+    "Workflow",
+    "WorkflowEvent",
+    "WorkflowRun",
+    "WorkflowVersion",
+]

@@ -1,0 +1,1 @@
+"""Workflows: graphs of steps, checked before they are saved, approved before they run, carried out under a lease."""
