@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "seeops.alerts",
     "seeops.releases",
     "seeops.resilience",
+    "seeops.capacity",
     "seeops.maturity",
     "seeops.console",
 ]

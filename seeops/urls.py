@@ -17,6 +17,7 @@ urlpatterns = [
     path("watch/", include("seeops.monitoring.urls")),
     path("alerts/", include("seeops.alerts.urls")),
     path("experiments/", include("seeops.resilience.urls")),
+    path("capacity/", include("seeops.capacity.urls")),
     path("maturity/", include("seeops.maturity.urls")),
     path("api/", include(api.urlpatterns)),
     path("metrics", exposition.Metrics.as_view(), name="metrics"),

@@ -121,3 +121,23 @@ def load_status() -> dict[str, Any]:
     """What customers do and see now: offered rates, counters, lanes."""
     with translated():
         return client(PAGE_TIMEOUT_S).load_status()
+
+
+def faults() -> list[dict[str, Any]]:
+    """Every fault, surge or level that is in force now, of centres, replicas and load, each with its owner."""
+    with translated():
+        found = list(client(PAGE_TIMEOUT_S).load_faults())
+        for centre in client().endpoints["centres"]:
+            found += client(PAGE_TIMEOUT_S).faults(centre)
+        for shard, replicas in client().shards().items():
+            for centre in replicas:
+                found += client(PAGE_TIMEOUT_S).shard_faults(shard, centre)["faults"]
+    return found
+
+
+def end_level(owner: str) -> bool:
+    """Drop the level that `owner` holds on the load, if it is still in force; true when it was. Can be repeated."""
+    with translated():
+        held = [fault for fault in client().load_faults() if fault["kind"] == "level" and fault["owner"] == owner]
+        removed = [client().clear_load_fault(fault["lease"])["removed"] for fault in held]
+    return any(removed)

@@ -19,6 +19,7 @@ APPS = (
     "alerts",
     "releases",
     "resilience",
+    "capacity",
     "maturity",
 )
 

@@ -55,6 +55,13 @@ def _releases(person: Any) -> int:
     return selectors.releases_waiting()
 
 
+def _capacity(person: Any) -> int:
+    """1 while the newest measured capacity is below what is asked."""
+    from seeops.capacity import selectors
+
+    return selectors.short_of_capacity()
+
+
 PLACES: list[Place] = [
     Place("now", _("Now"), "◉", [Item(_("Overview"), "console:overview", "estate.view")]),
     Place(
@@ -75,6 +82,7 @@ PLACES: list[Place] = [
         [
             Item(_("Changes"), "changes:list", "change.view", _tickets),
             Item(_("Releases"), "releases:list", "release.view", _releases),
+            Item(_("Shadow runs"), "capacity:shadows", "capacity.view"),
             Item(_("Automation"), "automation:list", "automation.view"),
         ],
     ),
@@ -85,6 +93,7 @@ PLACES: list[Place] = [
         [
             Item(_("Dashboards"), "monitoring:list", "watch.view"),
             Item(_("Alerts"), "alerts:list", "alert.view", _alerts),
+            Item(_("Capacity"), "capacity:list", "capacity.view", _capacity),
         ],
     ),
     Place(

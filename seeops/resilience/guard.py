@@ -41,6 +41,7 @@ class Facts:
 
     lever_pulled: bool
     running: Sequence[str]
+    occupied: Sequence[str]
     releases_on_targets: Sequence[str]
     critical_alerts: Sequence[str]
     cluster_answers: bool
@@ -59,6 +60,7 @@ def refusals(facts: Facts) -> list[str]:
     if facts.lever_pulled:
         reasons.append(_("The safety lever is pulled: release it first."))
     reasons += [_("%(run)s is running: one experiment at a time.") % {"run": run} for run in facts.running]
+    reasons += facts.occupied
     reasons += [
         _("%(release)s is changing a target: wait until it has ended.") % {"release": release}
         for release in facts.releases_on_targets

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from seeops.alerts import selectors as alerts
 from seeops.alerts.models import Severity
-from seeops.cluster import door
+from seeops.cluster import door, occupied
 from seeops.core.errors import Conflict, Unavailable
 from seeops.inventory import selectors as inventory
 from seeops.inventory.models import NodeState
@@ -40,6 +40,14 @@ def active_runs() -> QuerySet[ExperimentRun]:
 def lever() -> SafetyLever | None:
     """The newest pull or release; None when nobody ever touched it."""
     return SafetyLever.objects.select_related("person").first()
+
+
+def why_occupied() -> list[str]:
+    """Reasons for others to leave the cluster alone."""
+    found = lever()
+    reasons = [_("The safety lever is pulled: release it first.")] if found is not None and found.pulled else []
+    running = active_runs().values_list("number", flat=True)
+    return reasons + [_("%(run)s is running: wait until it has ended.") % {"run": number} for number in running]
 
 
 def last_runs() -> dict[str, ExperimentRun]:
@@ -76,6 +84,7 @@ def facts(experiment: Experiment) -> guard.Facts:
     return guard.Facts(
         lever_pulled=pulled is not None and pulled.pulled,
         running=[run.number for run in active_runs()],
+        occupied=occupied.by_others("experiments"),
         releases_on_targets=_releases(set(declared["services"]), everything=bool(whole)),
         critical_alerts=[str(group) for group in alerts.open_groups().filter(severity=Severity.CRITICAL)[:5]],
         cluster_answers=bool(session_phase()),

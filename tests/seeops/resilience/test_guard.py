@@ -14,6 +14,7 @@ from seeops.resilience.guard import MOST_SHARE, Cell, Facts, ReplicaSet, refusal
 CALM = Facts(
     lever_pulled=False,
     running=(),
+    occupied=(),
     releases_on_targets=(),
     critical_alerts=(),
     cluster_answers=True,
