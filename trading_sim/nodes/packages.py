@@ -1,4 +1,5 @@
-"""Builds the repository of release packages: five versions of every service, which only measurement tells apart."""
+"""Builds the repository of release packages: five versions of every service, which only measurement tells apart, and two of the
+matching service that bring rules."""
 
 from __future__ import annotations
 
@@ -18,12 +19,14 @@ FIRST_VERSION = "1.0.0"
 
 @dataclass(frozen=True)
 class Edition:
-    """A version of every service. `notes` and `built_at` say nothing about how well it works."""
+    """A version of a service. `notes` and `built_at` say nothing about how well it works; `rules`: what it changes of a shard's
+    rules, None for a package without a file of them."""
 
     version: str
     built_at: str
     notes: str
     behaviour: dict
+    rules: dict | None = None
 
 
 _USUAL = {"service_time_factor": 1.0, "error_rate": 0.0002, "memory_growth_bytes_per_s": 0}
@@ -36,9 +39,19 @@ EDITIONS = (
 )  # fmt: skip
 
 
-#: What versions of the matching service change of a shard's rules; one that is not listed changes nothing. 1.2.0 has a digit too few in
-#: its price collar (0.5 % instead of 5 %); its notes do not tell, only replaying a journal does.
-RULES = {"1.2.0": {"limits": {"collar_ppm": 5_000}}}
+#: Versions of single services, behind those that every service has. 1.6.0 of matching has a digit too few in its price collar (0.5 %
+#: instead of 5 %); its notes do not tell, only replaying a journal does.
+OF_SERVICE = {
+    "matching": (
+        Edition("1.5.0", "2026-06-15T10:10:00+08:00", "Rules of the market in a file of the package.", _USUAL, {}),
+        Edition("1.6.0", "2026-07-13T09:50:00+08:00", "Price collar reviewed; library updates.", _USUAL, {"limits": {"collar_ppm": 5_000}}),
+    )
+}  # fmt: skip
+
+
+def editions(service: str) -> tuple[Edition, ...]:
+    """Every version of a service, oldest first."""
+    return (*EDITIONS, *OF_SERVICE.get(service, ()))
 
 
 def file_name(service: str, version: str) -> str:
@@ -55,8 +68,8 @@ def package_bytes(service: str, edition: Edition) -> bytes:
         f"bin/{service}": launcher.encode(),
         "conf/app.conf": settings.default_content(service).encode(),
     }
-    if service == "matching":
-        files["rules.json"] = json.dumps(RULES.get(edition.version, {}), sort_keys=True).encode() + b"\n"
+    if edition.rules is not None:
+        files["rules.json"] = json.dumps(edition.rules, sort_keys=True).encode() + b"\n"
     manifest = {
         "service": service,
         "version": edition.version,
@@ -73,7 +86,7 @@ def write_repository(services: list[str], out: Path) -> list[dict]:
     out.mkdir(parents=True, exist_ok=True)
     index = []
     for service in services:
-        for edition in EDITIONS:
+        for edition in editions(service):
             data, name = package_bytes(service, edition), file_name(service, edition.version)
             _write_changed(out / name, data)
             index.append(

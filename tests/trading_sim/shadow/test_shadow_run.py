@@ -11,7 +11,7 @@ from tests.trading_sim.verify.run_world import CENTRES, CONFIG, Run
 from trading_sim.cli import main
 from trading_sim.cluster.shadow.run import DIFFERENT, IDENTICAL, NOT_JUDGED, exit_code, shadow_run
 from trading_sim.load import lane as lane_module
-from trading_sim.nodes.packages import EDITIONS, file_name, package_bytes
+from trading_sim.nodes.packages import EDITIONS, editions, file_name, package_bytes
 from trading_sim.shard.journal import recover
 from trading_sim.sim.real import RealFiles
 
@@ -41,7 +41,7 @@ def replayed(folder, **other):
 
 def package(folder, version) -> Path:
     path = folder / file_name("matching", version)
-    path.write_bytes(package_bytes("matching", next(e for e in EDITIONS if e.version == version)))
+    path.write_bytes(package_bytes("matching", next(e for e in editions("matching") if e.version == version)))
     return path
 
 
@@ -55,14 +55,18 @@ def test_the_same_version_is_identical_and_all_of_it_was_compared(folder, world)
     assert report["stream_sha256"]["ours"] == report["stream_sha256"]["theirs"]
 
 
+def test_a_package_without_any_rules_is_identical_too(folder, tmp_path):
+    assert replayed(folder, package=package(tmp_path, "1.4.0"))["same"] is True
+
+
 def test_a_package_without_changed_rules_is_identical(folder, tmp_path):
-    report = replayed(folder, package=package(tmp_path, "1.1.0"))
+    report = replayed(folder, package=package(tmp_path, "1.5.0"))
     assert report["same"] is True, report["text"]
-    assert report["candidate"]["name"] == "matching 1.1.0"
+    assert report["candidate"]["name"] == "matching 1.5.0"
 
 
 def test_a_package_that_changes_a_rule_is_found_and_named(folder, tmp_path):
-    report = replayed(folder, package=package(tmp_path, "1.2.0"))
+    report = replayed(folder, package=package(tmp_path, "1.6.0"))
     assert exit_code(report) == DIFFERENT
     first = report["differences"][0]
     assert "refused by pre-trade risk: price collar" in first["theirs"]
@@ -123,10 +127,10 @@ def test_a_journal_behind_a_snapshot_continues_it_under_the_new_rules(world, tmp
     for centre in CENTRES:
         made.write_snapshot(centre, made.state_after(12))
         made.write(centre, after=12)
-    same = replayed(tmp_path / "shards", package=package(tmp_path, "1.1.0"))
+    same = replayed(tmp_path / "shards", package=package(tmp_path, "1.5.0"))
     assert same["same"] is True, same["text"]
     assert same["journal"]["base_entry"] == 12
-    assert replayed(tmp_path / "shards", package=package(tmp_path, "1.2.0"))["same"] is False
+    assert replayed(tmp_path / "shards", package=package(tmp_path, "1.6.0"))["same"] is False
 
 
 @pytest.mark.parametrize("what", ["config", "journal", "package", "rules", "corrupt", "folder"])
@@ -141,11 +145,9 @@ def test_what_cannot_be_read_is_neither_equal_nor_different(folder, tmp_path, wh
         other["package"].write_bytes(b"no package")
     elif what == "rules":
         (folder / "shard-0.json").write_text(CONFIG.to_json())
-        edition = replace(EDITIONS[0], version="9.0.0")
+        edition = replace(EDITIONS[0], version="9.0.0", rules={"limits": {"no_such_limit": 1}})
         other["package"] = tmp_path / "matching-9.0.0.tar.gz"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("trading_sim.nodes.packages.RULES", {"9.0.0": {"limits": {"no_such_limit": 1}}})
-            other["package"].write_bytes(package_bytes("matching", edition))
+        other["package"].write_bytes(package_bytes("matching", edition))
     elif what == "corrupt":
         for centre in CENTRES[1:]:
             shutil.rmtree(folder / f"shard-0-{centre}")
@@ -166,7 +168,7 @@ def test_the_command_prints_and_exits_as_documented(folder, tmp_path, capsys):
     assert main([*words, "--report", str(tmp_path / "report.json")]) == IDENTICAL
     assert "gives the same bytes for shard 0" in capsys.readouterr().out
     assert json.loads((tmp_path / "report.json").read_text())["same"] is True
-    assert main([*words, "--package", str(package(tmp_path, "1.2.0")), "--json"]) == DIFFERENT
+    assert main([*words, "--package", str(package(tmp_path, "1.6.0")), "--json"]) == DIFFERENT
     assert json.loads(capsys.readouterr().out)["same"] is False
     assert main([*words, "--against", str(tmp_path / "nothing")]) == NOT_JUDGED
     assert "Cannot be judged" in capsys.readouterr().err
