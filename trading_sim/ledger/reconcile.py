@@ -70,6 +70,7 @@ class Books:
         self._fees = _columns(symbols, commission_ppm=0, stamp_ppm=0, multiplier=1)
         self._same_day = np.array([bool(row.get("same_day", False)) for row in symbols])
         self._margin_ppm, self._nav = _columns(symbols, margin_ppm=0, nav=0).T.copy()
+        self._next_nav = np.zeros(names, np.int64)
         self._symbols = {name: np.zeros(names, np.int64) for name in SYMBOL_FIELDS}
         self._symbols["last"] = np.array([row["reference"] for row in symbols], np.int64)
         self._counters = {name: np.zeros(count, np.int64) for name in ("turnover", "trades", "cancels", "own")}
@@ -172,8 +173,8 @@ class Books:
                 self._interest_ppm = value
             elif field == RuleField.MARGIN_PPM:
                 self._margin_ppm[which] = value
-            elif field == RuleField.NAV:
-                self._nav[which] = value
+            elif field == RuleField.NEXT_NAV:
+                self._next_nav[which] = value
 
     def _settle(self, seq: int) -> None:
         self._settled += self._today
@@ -185,12 +186,14 @@ class Books:
             counter[:] = 0
         for name in ("volume", "turnover", "trades"):
             self._symbols[name][:] = 0
+        self._nav = np.where(self._next_nav != 0, self._next_nav, self._nav)
+        self._next_nav[:] = 0
+        self._symbols["last"] = np.where(self._nav != 0, self._nav, self._symbols["last"])
         self._set_margins()
 
     def _set_margins(self) -> None:
         """What one written contract freezes until the next settlement."""
-        reference = np.where(self._nav != 0, self._nav, self._symbols["last"])
-        self._unit_margin = self._margin_ppm * reference * self._fees[:, 2] // MILLION
+        self._unit_margin = self._margin_ppm * self._symbols["last"] * self._fees[:, 2] // MILLION
 
     # -- what follows --------------------------------------------------------------------------------------------------
 

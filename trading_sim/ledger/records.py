@@ -74,6 +74,7 @@ TERMS = np.dtype(
         ("unit_margin", "<i8"),  # fen that one written contract freezes today
         ("margin_ppm", "<i8"),  # of an option: seller's margin in millionths of its value at the reference price
         ("nav", "<i8"),  # the only price of a fund
+        ("next_nav", "<i8"),  # from the next settlement on, 0 for no change
         ("min_notional", "<i8"),  # of a BUY of a fund
         ("grade", "<i8"),  # of the product: an investor's must not be below
         ("collateral_ppm", "<i8"),  # how much of its value a position counts as collateral

@@ -38,6 +38,16 @@ def charge_interest(desk) -> None:
         control["interest"] += interest
 
 
+def publish_navs(desk) -> None:
+    """The net asset values that the operator gave for tomorrow hold from now on; a fund is worth its value."""
+    terms = desk.terms
+    changed = terms["next_nav"] != 0
+    terms["nav"][changed] = terms["next_nav"][changed]
+    terms["next_nav"] = 0
+    funds = terms["nav"] != 0
+    desk.symbols["last"][funds] = terms["nav"][funds]
+
+
 def written_margin(desk) -> np.ndarray:
     """i8[A]: what the written options of every account must have frozen at today's margins."""
     options = np.flatnonzero(desk.symbols["flags"] & OPTION)

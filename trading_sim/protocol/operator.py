@@ -62,7 +62,7 @@ class RuleField(IntEnum):
     INTEREST_PPM = 9  # of a debt, a day; shard
     COLLATERAL_PPM = 10  # how much of its value a position counts; symbol
     MARGIN_PPM = 11  # seller's margin of an option, from the next settlement; symbol
-    NAV = 12  # the price of a fund; symbol
+    NEXT_NAV = 12  # the price of a fund, from the next settlement; symbol
 
 
 def account_command(account: int, status: int) -> np.ndarray:

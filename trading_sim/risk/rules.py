@@ -53,7 +53,7 @@ FIELDS: dict[RuleField, Bounds] = {
     RuleField.INTEREST_PPM: Bounds((RuleScope.SHARD,), 0, 1_000_000),
     RuleField.COLLATERAL_PPM: Bounds((RuleScope.SYMBOL,), 0, 1_000_000),
     RuleField.MARGIN_PPM: Bounds((RuleScope.SYMBOL,), 1, ANY_PPM),
-    RuleField.NAV: Bounds((RuleScope.SYMBOL,), 1, LARGEST_PRICE),
+    RuleField.NEXT_NAV: Bounds((RuleScope.SYMBOL,), 1, LARGEST_PRICE),
 }
 
 
@@ -90,7 +90,7 @@ def is_possible(desk: Desk, scope: int, which: int, field: int, value: int) -> b
         return False
     if field == RuleField.MARGIN_PPM:
         return value >= 1 and bool(desk.symbols["flags"][which] & OPTION)
-    if field == RuleField.NAV:
+    if field == RuleField.NEXT_NAV:
         return value >= 1 and desk.terms["nav"][which] != 0
     return True
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trading_sim.ledger.opening import open_prices
-from trading_sim.ledger.settlement import charge_interest, margin_anew, settle_day, written_margin
+from trading_sim.ledger.settlement import charge_interest, margin_anew, publish_navs, settle_day, written_margin
 from trading_sim.matching.records import EventKind, Kind, Phase
-from trading_sim.protocol.operator import EVERY_SYMBOL, OPERATOR, SETTLE, OperatorEvent, OperatorKind, RuleField
+from trading_sim.protocol.operator import EVERY_SYMBOL, OPERATOR, SETTLE, OperatorEvent, OperatorKind
 from trading_sim.protocol.records import COMMAND, EVENT, PARTY
 from trading_sim.risk import rules
 from trading_sim.risk.margin import mark
@@ -80,8 +80,6 @@ def _set_rule(machine: ShardMachine, command: np.void) -> RiskReason | Made:
     version = rules.set_rule(machine.desk, scope, which, field, value)
     if field in rules.MARGIN_FIELDS:
         mark(machine.desk)
-    if field == RuleField.NAV:
-        machine.rows[which] = {**machine.rows[which], "nav": value}
     return _event(command, OperatorEvent.RULE, price=value, qty=version)
 
 
@@ -94,7 +92,8 @@ def _settle(machine: ShardMachine, command: np.void) -> RiskReason | Made:
     settle_day(desk)
     charge_interest(desk)
     margins = written_margin(desk)
-    rows = closing_rows(machine.rows, desk.symbols["last"], desk.terms["nav"])
+    publish_navs(desk)
+    rows = closing_rows(machine.rows, desk.symbols["last"])
     for symbol, row in enumerate(rows):
         open_prices(desk, symbol, row)
     rules.refresh_symbols(desk)

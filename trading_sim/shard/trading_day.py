@@ -31,16 +31,15 @@ def expire_orders(desk: Desk, resting: np.ndarray, seq: int) -> tuple[np.ndarray
     return events, parties
 
 
-def closing_rows(rows: Sequence[Mapping[str, Any]], last: np.ndarray, nav: np.ndarray) -> list[dict[str, Any]]:
-    """Symbol rows of the next day: reference = last price, of a fund its net asset value; band = reference ± band_ppm rounded
-    half up to a tick.
+def closing_rows(rows: Sequence[Mapping[str, Any]], last: np.ndarray) -> list[dict[str, Any]]:
+    """Symbol rows of the next day: reference = last price, band = reference ± band_ppm rounded half up to a tick.
 
     A symbol without "band_ppm" keeps low and high; the band never reaches below one tick.
     """
     tomorrow = []
-    for row, price, value in zip(rows, last.tolist(), nav.tolist(), strict=True):
+    for row, price in zip(rows, last.tolist(), strict=True):
         new = dict(row)
-        new["reference"] = price = value or price
+        new["reference"] = price
         if "band_ppm" in row:
             new["low"] = max(1, (price * (1_000_000 - row["band_ppm"]) + 500_000) // 1_000_000)
             new["high"] = max(new["low"], (price * (1_000_000 + row["band_ppm"]) + 500_000) // 1_000_000)

@@ -128,7 +128,7 @@ class RandomDay:
         scope, field = int(rng.choice(list(RuleScope))), int(rng.choice([*RuleField, 99]))
         which = {0: 0, 1: int(rng.choice(ACCOUNTS)), 2: int(rng.integers(0, 5))}[scope]
         value = {
-            RuleField.NAV: 200 + int(rng.integers(-3, 4)),
+            RuleField.NEXT_NAV: 200 + int(rng.integers(-3, 4)),
             RuleField.RATE_MAX: 300,
             RuleField.MAINTENANCE_PPM: 1_300_000,
         }.get(field, int(rng.choice([0, 1_000, 90_000, 1_500_000])))

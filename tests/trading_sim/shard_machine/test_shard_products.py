@@ -166,10 +166,11 @@ def test_a_fund_trades_at_its_nav_only(shard):
     assert shard.reason({**FUND, "qty": 100, "type": 2}) is RiskReason.NOT_AT_NAV
     assert shard.reason({**FUND, "qty": 10, "side": SELL}) is None, "a redemption has no minimum"
     assert shard.reason({**FUND, "qty": 100, "account": 3}) is None
-    shard.operate(rule_command(RuleScope.SYMBOL, 3, RuleField.NAV, 203))
+    shard.operate(rule_command(RuleScope.SYMBOL, 3, RuleField.NEXT_NAV, 203))
+    assert shard.reason({**FUND, "price": 200, "qty": 100}) is None
+    shard.end_day()
     assert shard.reason({**FUND, "price": 200, "qty": 100}) is RiskReason.NOT_AT_NAV
     assert shard.reason({**FUND, "price": 203, "qty": 100}) is None
-    shard.end_day()
     assert shard.machine.query_symbol(3)["reference"] == 203
 
 
@@ -220,7 +221,7 @@ def test_an_account_is_stopped_and_let_go_again(shard):
         (rule_command(RuleScope.SHARD, 0, RuleField.RATE_MAX, 0), RiskReason.MALFORMED),
         (rule_command(RuleScope.ACCOUNT, 6, RuleField.RATE_MAX, 5), RiskReason.MALFORMED),
         (rule_command(RuleScope.SYMBOL, 9, RuleField.MAX_QUANTITY, 5), RiskReason.MALFORMED),
-        (rule_command(RuleScope.SYMBOL, 0, RuleField.NAV, 5), RiskReason.MALFORMED),
+        (rule_command(RuleScope.SYMBOL, 0, RuleField.NEXT_NAV, 5), RiskReason.MALFORMED),
         (rule_command(RuleScope.SYMBOL, 0, RuleField.MAX_QUANTITY, -1), RiskReason.MALFORMED),
     ],
 )
