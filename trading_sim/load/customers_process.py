@@ -15,6 +15,7 @@ from trading_sim.load.audit import Auditor
 from trading_sim.load.calendar import SessionCalendar
 from trading_sim.load.client_book import ClientBook, Operation
 from trading_sim.load.flow import ShardFlow
+from trading_sim.load.halts import Halts, listen
 from trading_sim.load.keeper import ShardKeeper
 from trading_sim.load.lane import AWAY_S, Fate, Lane
 from trading_sim.load.links import CentreLinks, NoAnswer, Refused
@@ -81,9 +82,17 @@ class CustomersProcess:
             for config, listed in zip(configs, addresses, strict=True)
         ]
         self.keepers = [
-            ShardKeeper(flow.shard, client, self.clock, flow, self._control_number)
+            ShardKeeper(
+                flow.shard,
+                client,
+                self.clock,
+                flow,
+                self._control_number,
+                halts=Halts(flow.shard, flow.rows, time.monotonic),
+            )
             for flow, client in zip(self.flows, self.clients, strict=True)
         ]
+        self._addresses = addresses
         self.lanes = self._lanes()
         self.auditor = Auditor(self.book, self.clients, self.accounts, time.monotonic)
         self.ready = False
@@ -126,8 +135,9 @@ class CustomersProcess:
         await self.links.open()
         try:
             async with asyncio.TaskGroup() as group:
-                for keeper in self.keepers:
+                for keeper, listed in zip(self.keepers, self._addresses, strict=True):
                     group.create_task(keeper.run())
+                    group.create_task(listen(keeper.halts, listed, keeper.forget))
                 group.create_task(self._turn_days())
                 group.create_task(self._move_prices())
                 group.create_task(self._trade())
@@ -261,7 +271,11 @@ class CustomersProcess:
     def session(self) -> dict[str, Any]:
         """The session with what every shard is known to be (null: unknown)."""
         shards = {
-            str(keeper.shard): {"day": keeper.state.day, "phase": keeper.state.phase} if keeper.state else None
+            str(keeper.shard): (
+                {"day": keeper.state.day, "phase": keeper.state.phase, "halted": keeper.halts.halted()}
+                if keeper.state
+                else None
+            )
             for keeper in self.keepers
         }
         return {**self.clock.describe(), "shards": shards}

@@ -24,7 +24,7 @@ class ShardFlow:
     def __init__(self, config: ShardConfig, seed: int) -> None:
         self.shard = config.shard
         self._generator = np.random.default_rng((seed, config.shard))
-        rows = config.symbols
+        rows = self.rows = config.symbols
         sizes = {board.name: board.quantity_lots for board in BOARDS}
         self.market = Market(
             boards=[row["board"] for row in rows],

@@ -1,4 +1,4 @@
-"""Brings one shard to where the session clock says, and tells the flow when a new day began."""
+"""Brings one shard to where the session clock says, reopens halted symbols, and tells the flow when a new day began."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from trading_sim.load.calendar import CONTINUOUS
 from trading_sim.load.flow import ShardFlow
+from trading_sim.load.halts import Halts
 from trading_sim.load.session import SETTLE, SessionClock, ShardState, next_step, phase_command
 from trading_sim.shard.async_client import AsyncShardClient
 from trading_sim.shard.client import ShardRejected, ShardUnavailable
@@ -29,6 +33,8 @@ class ShardKeeper:
     request_number: Callable[[], int]
     state: ShardState | None = None
     commands: int = 0
+    halts: Halts | None = None
+    """What is halted; None for a shard without breakers."""
 
     @property
     def phase(self) -> int | None:
@@ -56,18 +62,43 @@ class ShardKeeper:
             return True
         step = next_step(self.state, self.clock.day, self.clock.moment())
         if step is None:
-            return False
-        reply = await self.client.submit(phase_command(step), self.request_number())
-        self.commands += 1
-        self.flow.customers.note_events(reply.events)
-        if len(reply.rejects):
-            log.warning("shard %d refused phase %d, reason %d", self.shard, step, reply.rejects["reason"][0])
-            await asyncio.sleep(PAUSE_S)
-        if step == SETTLE or len(reply.rejects):
+            return await self._reopen()
+        rejected = await self._send(phase_command(step))
+        if step == SETTLE or rejected:
             await self.observe()
         else:
             self.state = ShardState(self.state.day, step)
+            if self.halts:
+                self.halts.clear()
         return True
+
+    def forget(self) -> None:
+        """What is known may be wrong: ask anew in the next round."""
+        self.state = None
+
+    async def _reopen(self) -> bool:
+        """Let one symbol trade again that a breaker halted long enough ago; true when there was one."""
+        if self.halts is None or self.state is None or self.state.phase != CONTINUOUS:
+            return False
+        symbol = self.halts.due()
+        if symbol is None:
+            return False
+        await self._send(phase_command(CONTINUOUS, symbol))
+        self.halts.reopened(symbol)
+        return True
+
+    async def _send(self, command: np.ndarray) -> bool:
+        """Send one phase command; true when the shard refused it."""
+        reply = await self.client.submit(command, self.request_number())
+        self.commands += 1
+        self.flow.customers.note_events(reply.events)
+        if self.halts:
+            self.halts.note_events(reply.events)
+        if len(reply.rejects):
+            price, reason = command["price"][0], reply.rejects["reason"][0]
+            log.warning("shard %d refused phase %d, reason %d", self.shard, price, reason)
+            await asyncio.sleep(PAUSE_S)
+        return bool(len(reply.rejects))
 
     async def observe(self) -> None:
         """Ask the shard where it stands; a day that is new to the flow brings new bands."""
@@ -79,6 +110,7 @@ class ShardKeeper:
             if self.state is not None:
                 self.flow.customers.start_day()
             self.flow.start_day(rows)
-        phases = {row["phase"] for row in rows}
-        # Symbols in different phases (a halt, a command that reached only some) are no phase of the shard: set it anew.
-        self.state = ShardState(rows[0]["day"], phases.pop() if len(phases) == 1 else 0)
+        phases = [row["phase"] for row in rows]
+        # Symbols in different phases (a command that reached only some) are no phase of the shard: set it anew.
+        common = self.halts.common_phase(phases) if self.halts else phases[0] if len(set(phases)) == 1 else 0
+        self.state = ShardState(rows[0]["day"], common)

@@ -50,7 +50,9 @@ class Mix:
 SHARES = ("main", "growth")
 MIXES = {
     "cash-order": Mix(("private",), SHARES, (0.02, 0.40, 0.16, 0.24, 0.05, 0.02, 0.11)),
-    "institution-order": Mix(("maker", "institution"), SHARES, (0.36, 0.18, 0.10, 0.16, 0.14, 0.04, 0.02)),
+    "institution-order": Mix(
+        ("maker", "institution"), (*SHARES, "cross-border"), (0.36, 0.18, 0.10, 0.16, 0.14, 0.04, 0.02)
+    ),
     "margin-order": Mix(("private",), SHARES, (0.0, 0.38, 0.20, 0.28, 0.06, 0.02, 0.06)),
     "options-order": Mix(("maker", "institution", "private"), ("options",), (0.24, 0.26, 0.14, 0.22, 0.08, 0.02, 0.04)),
 }

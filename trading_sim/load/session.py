@@ -45,10 +45,10 @@ def next_step(shard: ShardState, day: int, moment: Moment) -> int | None:
     return None if shard.phase == wanted else wanted
 
 
-def phase_command(phase: int) -> np.ndarray:
-    """COMMAND[1] of the operator: this phase for every symbol."""
+def phase_command(phase: int, symbol: int = ALL_SYMBOLS, width_ppm: int = 0) -> np.ndarray:
+    """COMMAND[1] of the operator: this phase for a symbol, or every one; `width_ppm`: of their collars from now on, 0 to leave it."""
     command = np.zeros(1, dtype=COMMAND)
-    command["kind"], command["price"], command["symbol"] = PHASE, phase, ALL_SYMBOLS
+    command["kind"], command["price"], command["symbol"], command["qty"] = PHASE, phase, symbol, width_ppm
     return command
 
 

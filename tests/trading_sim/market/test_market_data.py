@@ -8,10 +8,10 @@ from trading_sim.shard.config import ShardConfig, ShardConfigError
 
 
 @pytest.mark.parametrize("shard", [0, 1])
-def test_a_shard_has_forty_symbols_and_four_hundred_accounts(shard):
+def test_a_shard_has_44_symbols_and_four_hundred_accounts(shard):
     config = shard_config(shard)
-    assert (len(config.symbols), len(config.accounts)) == (sum(board.count for board in BOARDS), ACCOUNTS) == (40, 400)
-    assert len(SymbolTable.from_rows(config.symbols)) == 40
+    assert (len(config.symbols), len(config.accounts)) == (sum(board.count for board in BOARDS), ACCOUNTS) == (44, 400)
+    assert len(SymbolTable.from_rows(config.symbols)) == 44
     assert ShardConfig.from_json(config.to_json()) == config
 
 
