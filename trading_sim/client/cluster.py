@@ -164,6 +164,21 @@ class ClusterClient:
     def clear_load_fault(self, lease: str) -> dict:
         return self._call("DELETE", f"{self.endpoints['load']}/faults/{lease}")
 
+    # Gateway
+    def _gateway_url(self) -> str:
+        try:
+            return self.endpoints["gateway"]["http"]
+        except KeyError:
+            raise UnknownName("this cluster was started without a gateway") from None
+
+    def gateway_status(self) -> dict:
+        """Ports, sessions, open orders and how the gateway hears each shard (`silent`, `in_doubt`, `feed_gaps`)."""
+        return self._call("GET", f"{self._gateway_url()}/status")
+
+    def gateway_sessions(self) -> list[dict]:
+        """Every client session: protocol, accounts, connected, sequence numbers, open orders; never secrets."""
+        return self._call("GET", f"{self._gateway_url()}/sessions")["sessions"]
+
     # Processes
     def processes(self) -> dict:
         """The supervisor's children: {children: {name: {pid, running, restarts, started_at}}}."""

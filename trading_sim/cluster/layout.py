@@ -17,11 +17,13 @@ HOLDER_TRIES, HOLDER_WAIT_S = 20, 0.05
 REPLICA_PORTS_AT = 20
 REPLICA_HTTP_AT = 40
 PORTS_PER_SHARD = 3
+GATEWAY_PORTS = ("binary", "fix", "market_data", "http")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Ports follow from the base port: control +0, centres +1 …, load +4, shard s replica r: +20+3s+r and +40+3s+r (HTTP)."""
+    """Ports follow from the base port: control +0, centres +1 …, load +4, gateway +5 … +8 (binary, FIX, market data, HTTP), shard s
+    replica r: +20+3s+r and +40+3s+r (HTTP)."""
 
     topology: Topology
     state: Path
@@ -36,6 +38,11 @@ class Layout:
     def load_port(self) -> int:
         return self.base_port + 1 + len(self.topology.centres)
 
+    @property
+    def gateway_ports(self) -> dict[str, int]:
+        """binary, fix, market_data, http."""
+        return {name: self.load_port + 1 + at for at, name in enumerate(GATEWAY_PORTS)}
+
     def centre_port(self, centre: str) -> int:
         return self.base_port + 1 + list(self.topology.centres).index(centre)
 
@@ -49,7 +56,8 @@ class Layout:
             port for shard in self.topology.shards for centre in self.topology.centres
             for port in self.replica_ports(shard, centre)
         ]  # fmt: skip
-        return [self.control_port, *(self.centre_port(c) for c in self.topology.centres), self.load_port, *replicas]
+        centres = [self.centre_port(centre) for centre in self.topology.centres]
+        return [self.control_port, *centres, self.load_port, *self.gateway_ports.values(), *replicas]
 
     def url(self, port: int) -> str:
         return f"http://{HOST}:{port}"
@@ -73,6 +81,10 @@ class Layout:
             "control": self.url(self.control_port),
             "centres": {centre: self.url(self.centre_port(centre)) for centre in self.topology.centres},
             "load": self.url(self.load_port),
+            "gateway": {
+                name: self.url(port) if name == "http" else f"{HOST}:{port}"
+                for name, port in self.gateway_ports.items()
+            },
             "shards": shards,
             "scale": self.topology.scale,
             "config": str(self.config.resolve()) if self.config else None,

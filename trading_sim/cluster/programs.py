@@ -76,5 +76,16 @@ def load(layout: Layout) -> list[Child]:
     ]  # fmt: skip
 
 
+def gateway(layout: Layout) -> list[Child]:
+    ports = {name: f"{HOST}:{port}" for name, port in layout.gateway_ports.items()}
+    return [
+        _child(
+            layout, "gateway", "trading_sim.gateway.process", "--state", str(layout.state / "gateway"),
+            "--listen-binary", ports["binary"], "--listen-fix", ports["fix"], "--listen-market-data", ports["market_data"],
+            "--http", ports["http"], "--endpoints", str(layout.endpoints_file),
+        )
+    ]  # fmt: skip
+
+
 def all_programs(layout: Layout) -> list[Child]:
-    return [*replicas(layout), *centres(layout), *load(layout)]
+    return [*replicas(layout), *centres(layout), *load(layout), *gateway(layout)]

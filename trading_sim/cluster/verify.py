@@ -24,6 +24,7 @@ from trading_sim.cluster.verification.journals import agreed_log, read_replica
 from trading_sim.cluster.verification.replayed import Probe, replay, snapshot_probes
 from trading_sim.load.client_book import BookState, read_book
 from trading_sim.load.history import HistoryError, segment_paths
+from trading_sim.market.accounts import customers_of
 from trading_sim.shard.config import ShardConfig, ShardConfigError
 
 
@@ -131,7 +132,7 @@ def _read_history(state: Path, configs: list[ShardConfig]) -> History:
     paths = segment_paths(state / "load" / "history")
     if not paths:
         raise Unverifiable(f"{state} holds no load/history: nobody knows what customers were told")
-    accounts = max(row["account"] for config in configs for row in config.accounts)
+    accounts = max(customers_of(config.accounts) for config in configs)
     told, first = read_told(paths)
     return History(read_book(paths, len(configs), accounts), told, first)
 

@@ -46,12 +46,15 @@ class ShardFeed:
 
     async def _find_leader(self) -> None:
         """Only the leader answers a question about a symbol; whoever answered is preferred from then on."""
+        told = False
         while True:
             try:
                 await self._client.query_symbol(0)
                 return
             except ShardError as error:
-                log.info("shard %d has no leader yet: %s", self.shard, error)
+                if not told:
+                    log.info("shard %d has no leader yet: %s", self.shard, error)
+                told = True
 
     async def _follow(self, addresses: list[str]) -> None:
         """Returns when another replica leads."""

@@ -67,8 +67,8 @@ def from_configurations(configurations: Mapping[int, Mapping[str, Any]]) -> Inst
     return Instruments(rows)
 
 
-def read_instruments(endpoints: Mapping[str, Any]) -> Instruments:
-    """From the files that the cluster has given its shards. Raises InstrumentsError."""
+def read_configurations(endpoints: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """Shard number → what the cluster has given its replicas. Raises InstrumentsError."""
     configurations = {}
     for shard in endpoints["shards"]:
         path = Path(endpoints["state"]) / "shards" / f"shard-{shard}.json"
@@ -76,4 +76,11 @@ def read_instruments(endpoints: Mapping[str, Any]) -> Instruments:
             configurations[int(shard)] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InstrumentsError(f"the configuration of shard {shard} cannot be read: {error}") from error
-    return from_configurations(configurations)
+    return configurations
+
+
+def members_of(configurations: Mapping[int, Mapping[str, Any]]) -> list[int]:
+    """Accounts that trade over the gateway by themselves, and that no other customer's process plays."""
+    return sorted(
+        {row["account"] for found in configurations.values() for row in found["accounts"] if row.get("member")}
+    )

@@ -16,12 +16,10 @@ from aiohttp import web
 
 from trading_sim.gateway import credentials
 from trading_sim.gateway.http_pages import make_app
-from trading_sim.gateway.instruments import read_instruments
+from trading_sim.gateway.instruments import from_configurations, members_of, read_configurations
 from trading_sim.gateway.service import Gateway
 
 log = logging.getLogger("trading_sim.gateway")
-
-DEMO_ACCOUNTS = range(401, 409)
 
 
 async def wait_for_endpoints(path: Path) -> dict[str, Any]:
@@ -37,14 +35,15 @@ async def main(options: argparse.Namespace) -> None:
     """Run until SIGTERM or SIGINT, or until the gateway cannot go on."""
     state = Path(options.state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    private = state / credentials.FILE_NAME
-    credentials.create_demo(private, DEMO_ACCOUNTS)
     endpoints = await wait_for_endpoints(Path(options.endpoints))
+    configurations = read_configurations(endpoints)
+    private = state / credentials.FILE_NAME
+    credentials.create_demo(private, members_of(configurations))
     addresses = {
         int(shard): [replica["address"] for replica in replicas.values()]
         for shard, replicas in endpoints["shards"].items()
     }
-    gateway = Gateway(state, addresses, read_instruments(endpoints), credentials.Credentials(private))
+    gateway = Gateway(state, addresses, from_configurations(configurations), credentials.Credentials(private))
     runner = web.AppRunner(make_app(gateway), access_log=None)
     await runner.setup()
     stop = asyncio.Event()

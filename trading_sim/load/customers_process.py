@@ -24,6 +24,7 @@ from trading_sim.load.peak import PeakWatch
 from trading_sim.load.rates import Rates, lane_accounts
 from trading_sim.load.responses import lateness
 from trading_sim.load.session import SessionClock
+from trading_sim.market.accounts import customers_of
 from trading_sim.protocol.flow import FlowRequest
 from trading_sim.protocol.topology import Topology
 from trading_sim.shard.async_client import AsyncShardClient
@@ -53,7 +54,7 @@ class CustomersProcess:
     ) -> None:
         self._state = state
         self.topology = topology
-        self.accounts = max(row["account"] for config in configs for row in config.accounts)
+        self.accounts = max(customers_of(config.accounts) for config in configs)
         chains = topology.chains.values()
         self.order_chains = [chain.name for chain in chains if chain.kind == "orders"]
         self.counted_chains = [chain.name for chain in chains if chain.kind != "orders"]

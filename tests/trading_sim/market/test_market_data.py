@@ -2,15 +2,19 @@
 
 import pytest
 
-from trading_sim.market import ACCOUNTS, BOARDS, endowment, shard_config
+from trading_sim.market import ACCOUNTS, BOARDS, MEMBERS, customers_of, endowment, shard_config
 from trading_sim.matching.symbols import SymbolTable
 from trading_sim.shard.config import ShardConfig, ShardConfigError
 
 
 @pytest.mark.parametrize("shard", [0, 1])
-def test_a_shard_has_44_symbols_and_four_hundred_accounts(shard):
+def test_a_shard_has_44_symbols_four_hundred_customers_and_eight_members(shard):
     config = shard_config(shard)
-    assert (len(config.symbols), len(config.accounts)) == (sum(board.count for board in BOARDS), ACCOUNTS) == (44, 400)
+    assert (
+        (len(config.symbols), len(config.accounts)) == (sum(board.count for board in BOARDS), ACCOUNTS + 8) == (44, 408)
+    )
+    assert customers_of(config.accounts) == ACCOUNTS == 400
+    assert [row["account"] for row in config.accounts if row.get("member")] == list(MEMBERS)
     assert len(SymbolTable.from_rows(config.symbols)) == 44
     assert ShardConfig.from_json(config.to_json()) == config
 
