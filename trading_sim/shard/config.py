@@ -58,5 +58,9 @@ class ShardConfig:
             raise ShardConfigError(f"not a shard configuration: {error}") from error
 
     def digest(self) -> str:
-        """SHA-256 of the JSON text; a snapshot carries it."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """SHA-256 of the JSON text; a snapshot carries it. Worked out once: a configuration does not change."""
+        known = self.__dict__.get("_digest")
+        if known is None:
+            known = hashlib.sha256(self.to_json().encode()).hexdigest()
+            object.__setattr__(self, "_digest", known)
+        return known

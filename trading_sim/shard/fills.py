@@ -53,30 +53,28 @@ class FillRing:
 
     def of_account(self, account: int) -> list[dict[str, Any]]:
         """The newest fills of an account, oldest first, one for each side it had; order ids are the shard's."""
-        rows = self.rows()
-        mine = rows[(rows["account"] == account) | (rows["other"] == account)][-MAX_LISTED:]
-        listed = []
-        for row in mine:
-            for owner, order_id, side in _sides(row):
-                if owner == account:
-                    listed.append(_fill(row, order_id, side))
+        used = self._ring[: min(self.total, CAPACITY)]
+        places = np.flatnonzero((used["account"] == account) | (used["other"] == account))
+        age = (places - self.total) % CAPACITY if self.total > CAPACITY else places
+        newest = places[np.argsort(age, kind="stable")][-MAX_LISTED:]
+        listed: list[dict[str, Any]] = []
+        for row in used[newest].tolist():
+            fill = dict(zip(FILL.names, row, strict=True))
+            side = Side(fill["side"])
+            if fill["account"] == account:
+                listed.append(_fill(fill, fill["order_id"], side))
+            if fill["other"] == account:
+                listed.append(_fill(fill, fill["maker_id"], Side(Side.BUY + Side.SELL - side)))
         return listed[-MAX_LISTED:]
 
 
-def _sides(row: np.void) -> tuple[tuple[int, int, Side], tuple[int, int, Side]]:
-    side = Side(int(row["side"]))
-    other = Side.SELL if side is Side.BUY else Side.BUY
-    taker = (int(row["account"]), int(row["order_id"]), side)
-    return taker, (int(row["other"]), int(row["maker_id"]), other)
-
-
-def _fill(row: np.void, order_id: int, side: Side) -> dict[str, Any]:
+def _fill(fill: dict[str, int], order_id: int, side: Side) -> dict[str, Any]:
     return {
-        "seq": int(row["seq"]),
+        "seq": fill["seq"],
         "order_id": order_id,
-        "symbol": int(row["symbol"]),
+        "symbol": fill["symbol"],
         "side": side.name,
-        "price": int(row["price"]),
-        "quantity": int(row["qty"]),
-        "auction": bool(row["flags"] & FLAG_AUCTION),
+        "price": fill["price"],
+        "quantity": fill["qty"],
+        "auction": bool(fill["flags"] & FLAG_AUCTION),
     }

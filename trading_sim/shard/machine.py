@@ -203,8 +203,8 @@ def split_refused(events: np.ndarray, parties: np.ndarray) -> tuple[np.ndarray, 
     rejects["reason"] = events["reason"][refused] - RISK_BASE
     kept = np.flatnonzero(~refused)
     # Taken as plain bytes: NumPy takes records field by field.
-    words = np.ascontiguousarray(events.view("<u8").reshape(len(events), -1)[kept])
-    return words.view(EVENT).reshape(len(kept)), parties[kept], rejects
+    words = events.view("<u8").reshape(len(events), -1).take(kept, axis=0)
+    return words.view(EVENT).reshape(len(kept)), parties.view("<u8").take(kept).view(PARTY), rejects
 
 
 def _joined(items: list[np.ndarray], dtype: np.dtype) -> np.ndarray:

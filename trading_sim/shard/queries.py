@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trading_sim.ledger.conservation import by_symbol
-from trading_sim.ledger.postings import MILLION
 from trading_sim.ledger.records import CLOSING_ONLY, MARGIN
 from trading_sim.matching.records import Side
 from trading_sim.risk import rules
@@ -41,7 +40,7 @@ def account_answer(machine: ShardMachine, account: int) -> dict[str, Any]:
         "positions": _positions(machine, row),
         "orders_total": int(record["orders"]),
         "open_orders_total": len(orders),
-        "open_orders": [_order(machine, order) for order in orders[:MAX_LISTED_ORDERS]],
+        "open_orders": _orders(machine, orders[:MAX_LISTED_ORDERS]),
         "fills": fills,
         "fills_total": int(record["trades"]),
         "fills_cut": len(fills) < int(record["trades"]),
@@ -71,20 +70,27 @@ def _positions(machine: ShardMachine, row: int) -> list[dict[str, int]]:
     ]
 
 
-def _order(machine: ShardMachine, order: np.void) -> dict[str, int | str]:
-    symbol, price, leaves = int(order["symbol"]), int(order["price"]), int(order["qty"])
-    terms, held = machine.desk.symbols[symbol], leaves
-    if order["side"] == Side.BUY:
-        notional = price * leaves * int(terms["multiplier"])
-        held = notional + notional * int(terms["commission_ppm"]) // int(MILLION)
-    return {
-        "order_id": int(order["order_id"]) + machine.day_base,
-        "symbol": symbol,
-        "side": Side(int(order["side"])).name,
-        "price": price,
-        "leaves": leaves,
-        "held": held,
-    }
+def _orders(machine: ShardMachine, orders: np.ndarray) -> list[dict[str, int | str]]:
+    terms = machine.desk.symbols[orders["symbol"]]
+    multiplier, ppm = terms["multiplier"].tolist(), terms["commission_ppm"].tolist()
+    listed = []
+    for at, order in enumerate(orders.tolist()):
+        row = dict(zip(orders.dtype.names, order, strict=True))
+        held = row["qty"]
+        if row["side"] == Side.BUY:
+            notional = row["price"] * row["qty"] * multiplier[at]
+            held = notional + notional * ppm[at] // 1_000_000
+        listed.append(
+            {
+                "order_id": row["order_id"] + machine.day_base,
+                "symbol": row["symbol"],
+                "side": Side(row["side"]).name,
+                "price": row["price"],
+                "leaves": row["qty"],
+                "held": held,
+            }
+        )
+    return listed
 
 
 def symbol_answer(machine: ShardMachine, symbol: int) -> dict[str, Any]:
