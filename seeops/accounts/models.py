@@ -81,3 +81,35 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} · {self.name}"
+
+
+class Authenticator(models.Model):
+    """A person's second factor: a time-based code (RFC 6238) from an app on their phone.
+
+    The secret is stored encrypted with a key derived from the instance's secret key; a code counts once.
+    """
+
+    person = models.OneToOneField(Person, on_delete=models.CASCADE, related_name="authenticator")
+    secret = models.TextField(help_text=_("encrypted"))
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_step = models.BigIntegerField(default=0, help_text=_("the 30-second step of the last code that was taken"))
+    failures = models.PositiveSmallIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return str(self.person)
+
+
+class RecoveryCode(models.Model):
+    """A code for the day the phone is lost. Only its digest is stored, and it counts once."""
+
+    authenticator = models.ForeignKey(Authenticator, on_delete=models.CASCADE, related_name="recovery_codes")
+    digest = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["authenticator", "digest"], name="recovery_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.authenticator_id}"

@@ -1,7 +1,8 @@
 """Writes of change tickets: from the draft to the end of the execution.
 
-Rules kept here and by the database: nobody approves what they asked for or planned; an approval is bound to the digest of what
-the approver saw and void as soon as that changes; only an approved ticket inside its window is executed.
+Rules kept here and by the database: nobody approves what they asked for, planned or carry out; an approval is bound to the digest
+of what the approver saw and void as soon as that changes; only an approved ticket inside its window and outside of every freeze is
+executed. Decisions are in `deciding`, the question whether production may be changed now in `guard`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
-from seeops.changes import content, states
-from seeops.changes.models import Approval, ChangeTicket, Decision
-from seeops.core.clock import now, shanghai
-from seeops.core.errors import Conflict, Forbidden, InvalidInput, RuleViolation
-from seeops.core.live import announce
+from seeops.changes import approvers, deciding, guard, sealing, stages, standard, states
+from seeops.changes.models import ChangeTicket, Reversibility, StandardTemplate, TicketKind
+from seeops.changes.movement import (
+    locked,
+    move,
+    named,
+    require_move,
+    require_requester,
+    tell,
+)
+from seeops.core.clock import now
+from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from seeops.core.numbering import next_number
-from seeops.inventory.models import Service
-from seeops.topology import selectors as topology
+from seeops.inventory.models import Node, Service
+from seeops.topology.models import BusinessChain
 
 
 @transaction.atomic
@@ -37,22 +45,29 @@ def ticket_create(
     reason: str,
     window_start: dt.datetime | None = None,
     window_end: dt.datetime | None = None,
+    nodes: Iterable[Node] = (),
+    chains: Iterable[BusinessChain] = (),
+    reversibility: str = Reversibility.AUTO,
+    incident: str = "",
+    template: StandardTemplate | None = None,
 ) -> ChangeTicket:
-    """Ask for a change. Its impact is computed at once and frozen. Raises Forbidden, InvalidInput."""
+    """Ask for a change. Its impact and its risk are computed at once and frozen. Raises Forbidden, InvalidInput."""
     rights.require(actor, "change.request")
-    chosen = list(services)
     ticket = ChangeTicket(
         **next_number(ChangeTicket, "CHG"), title=title.strip(), kind=kind, requester=actor, reason=reason.strip(),
-        window_start=window_start, window_end=window_end,
+        window_start=window_start, window_end=window_end, reversibility=reversibility, incident=incident.strip(),
+        template=template,
     )  # fmt: skip
-    _check(ticket, chosen)
+    items = list(services), list(nodes), list(chains)
+    _check(ticket, items)
     ticket.save(force_insert=True)
-    ticket.services.set(chosen)
-    _freeze_impact(ticket, chosen)
-    _seal(ticket)
+    _set_items(ticket, items)
+    sealing.freeze_impact(ticket)
+    sealing.assess(ticket)
+    sealing.seal(ticket)
     ticket.save()
-    audit.record(actor=actor, action="change.create", obj=ticket, reason=reason, after=_audited(ticket))
-    _announce(ticket)
+    audit.record(actor=actor, action="change.create", obj=ticket, reason=reason, after=sealing.audited(ticket))
+    tell(ticket)
     return ticket
 
 
@@ -67,104 +82,101 @@ def ticket_update(
     reason: str,
     window_start: dt.datetime | None,
     window_end: dt.datetime | None,
+    nodes: Iterable[Node] = (),
+    chains: Iterable[BusinessChain] = (),
+    reversibility: str = Reversibility.AUTO,
+    incident: str = "",
+    template: StandardTemplate | None = None,
 ) -> ChangeTicket:
     """Change a ticket that is not executed yet. What was approved before is void if its content changes."""
-    ticket = _locked(ticket)
-    _require_requester(actor, ticket)
+    ticket = locked(ticket)
+    require_requester(actor, ticket)
     if ticket.state not in states.EDITABLE:
-        raise RuleViolation(_("%(ticket)s is %(state)s and cannot be edited.") % _named(ticket))
-    chosen, before = list(services), _audited(ticket)
+        raise RuleViolation(_("%(ticket)s is %(state)s and cannot be edited.") % named(ticket))
+    items, before = (list(services), list(nodes), list(chains)), sealing.audited(ticket)
     ticket.title, ticket.kind, ticket.reason = title.strip(), kind, reason.strip()
     ticket.window_start, ticket.window_end = window_start, window_end
-    _check(ticket, chosen)
-    if ticket.plan_digest and set(ticket.services.all()) != set(chosen):
-        raise RuleViolation(_("%(ticket)s has a plan for its services: drop the plan first.") % _named(ticket))
-    ticket.services.set(chosen)
-    _freeze_impact(ticket, chosen)
-    _changed(ticket, actor, gettext_noop("the ticket was edited"))
-    audit.record(actor=actor, action="change.update", obj=ticket, before=before, after=_audited(ticket))
+    ticket.reversibility, ticket.incident, ticket.template = reversibility, incident.strip(), template
+    _check(ticket, items)
+    if ticket.plan_digest and set(ticket.services.all()) != set(items[0]):
+        raise RuleViolation(_("%(ticket)s has a plan for its services: drop the plan first.") % named(ticket))
+    _set_items(ticket, items)
+    sealing.freeze_impact(ticket)
+    sealing.changed(ticket, actor, gettext_noop("the ticket was edited"))
+    audit.record(actor=actor, action="change.update", obj=ticket, before=before, after=sealing.audited(ticket))
     return ticket
 
 
 @transaction.atomic
 def ticket_submit(*, actor: Any, ticket: ChangeTicket) -> ChangeTicket:
-    """Ask for approval of what the ticket says now; the impact is computed anew and frozen."""
-    ticket = _locked(ticket)
-    _require_requester(actor, ticket)
-    _move(ticket, states.SUBMITTED)
-    _freeze_impact(ticket, list(ticket.services.all()))
-    _seal(ticket)
+    """Ask for approval of what the ticket says now; impact, risk and stages are computed anew and frozen.
+
+    A standard change that its template covers is approved by it at once.
+    """
+    ticket = locked(ticket)
+    require_requester(actor, ticket)
+    move(ticket, states.SUBMITTED)
+    sealing.freeze_impact(ticket)
+    sealing.changed(ticket, actor, gettext_noop("the ticket was submitted anew"))
     ticket.submitted_at = now()
-    ticket.save()
-    audit.record(actor=actor, action="change.submit", obj=ticket, after=_audited(ticket))
-    _announce(ticket)
+    ticket.save(update_fields=["submitted_at", "updated_at"])
+    audit.record(actor=actor, action="change.submit", obj=ticket, after=sealing.audited(ticket))
+    if ticket.state != states.SUBMITTED:
+        audit.record(
+            actor=ticket.template.approved_by, action="change.approved_by_template", obj=ticket,
+            after={"template": str(ticket.template), "template_id": ticket.template_id},
+        )  # fmt: skip
+    tell(ticket)
     return ticket
 
 
 @transaction.atomic
 def ticket_withdraw(*, actor: Any, ticket: ChangeTicket) -> ChangeTicket:
-    """Take a submitted or rejected ticket back into draft."""
-    ticket = _locked(ticket)
-    _require_requester(actor, ticket)
-    _move(ticket, states.DRAFT)
+    """Take a submitted or rejected ticket back into draft. Approvals so far do not hold any more."""
+    ticket = locked(ticket)
+    require_requester(actor, ticket)
+    move(ticket, states.DRAFT)
+    sealing.void(ticket, actor, gettext_noop("the ticket was taken back"))
     ticket.save()
     audit.record(actor=actor, action="change.withdraw", obj=ticket)
-    _announce(ticket)
+    tell(ticket)
     return ticket
 
 
-def ticket_approve(*, actor: Any, ticket: ChangeTicket, reason: str, seen: str) -> ChangeTicket:
+def ticket_approve(*, actor: Any, ticket: ChangeTicket, reason: str, seen: str, code: str = "") -> ChangeTicket:
     """Approve the content with the digest `seen`. Raises Forbidden for one's own change, Conflict when it changed since."""
-    return _decide(actor, ticket, Decision.APPROVE, reason, seen)
+    return deciding.approve(actor=actor, ticket=ticket, reason=reason, seen=seen, code=code)
 
 
 def ticket_reject(*, actor: Any, ticket: ChangeTicket, reason: str, seen: str) -> ChangeTicket:
     """Refuse the content with the digest `seen`; the reason is for the requester."""
-    return _decide(actor, ticket, Decision.REJECT, reason, seen)
-
-
-@transaction.atomic
-def _decide(actor: Any, ticket: ChangeTicket, decision: Decision, reason: str, seen: str) -> ChangeTicket:
-    ticket = _locked(ticket)
-    rights.require(actor, "change.approve", ticket)
-    if actor.pk in (ticket.requester_id, ticket.planner_id):
-        raise Forbidden(
-            _("Nobody decides on their own change: %(ticket)s was asked for or planned by you. Ask somebody else.")
-            % {"ticket": ticket.number},
-            code="own_change",
-        )
-    if not reason.strip():
-        raise InvalidInput(_("The reason is missing: say what you looked at."), field="reason")
-    if seen != ticket.content_digest:
-        raise Conflict(_("%(ticket)s was changed since you opened it: read it again.") % {"ticket": ticket.number})
-    later = ticket.window_start is not None and ticket.window_start > now()
-    approved = states.SCHEDULED if later else states.APPROVED
-    target = approved if decision == Decision.APPROVE else states.REJECTED
-    _require_move(ticket, target)
-    Approval.objects.create(
-        ticket=ticket, approver=actor, requester=ticket.requester, planner=ticket.planner, decision=decision,
-        reason=reason.strip(), plan_digest=ticket.plan_digest, content_digest=ticket.content_digest,
-    )  # fmt: skip
-    ticket.state = target
-    ticket.save()
-    audit.record(
-        actor=actor, action=f"change.{decision}", obj=ticket, reason=reason,
-        after={"state": ticket.state, "content_digest": ticket.content_digest, "plan_digest": ticket.plan_digest},
-    )  # fmt: skip
-    _announce(ticket)
-    return ticket
+    return deciding.reject(actor=actor, ticket=ticket, reason=reason, seen=seen)
 
 
 @transaction.atomic
 def ticket_cancel(*, actor: Any, ticket: ChangeTicket, reason: str) -> ChangeTicket:
     """Give a change up before it is executed."""
-    ticket = _locked(ticket)
-    _require_requester(actor, ticket)
-    _move(ticket, states.CANCELLED)
+    ticket = locked(ticket)
+    require_requester(actor, ticket)
+    move(ticket, states.CANCELLED)
     ticket.finished_at, ticket.outcome = now(), reason[:300]
     ticket.save()
     audit.record(actor=actor, action="change.cancel", obj=ticket, reason=reason)
-    _announce(ticket)
+    tell(ticket)
+    return ticket
+
+
+@transaction.atomic
+def ticket_expire(*, actor: Any, ticket: ChangeTicket) -> ChangeTicket:
+    """An approved ticket whose approvals ran out before it began waits for approval again."""
+    ticket = locked(ticket)
+    if ticket.state not in states.STARTABLE or standard.stands(ticket) or _passed(ticket):
+        return ticket
+    move(ticket, states.SUBMITTED)
+    sealing.void(ticket, actor, sealing.EXPIRED)
+    ticket.save()
+    audit.record(actor=actor, action="change.approval_expired", obj=ticket, after={"state": ticket.state})
+    tell(ticket)
     return ticket
 
 
@@ -174,101 +186,108 @@ def ticket_cancel(*, actor: Any, ticket: ChangeTicket, reason: str) -> ChangeTic
 @transaction.atomic
 def ticket_plan_set(*, actor: Any, ticket: ChangeTicket, plan: dict[str, Any], plan_digest: str) -> ChangeTicket:
     """Bind a plan to the ticket; `plan` is what the approver reads of it. An approval of anything else is void."""
-    ticket = _locked(ticket)
+    ticket = locked(ticket)
     if ticket.state not in (*states.EDITABLE, states.FAILED):
-        raise RuleViolation(_("%(ticket)s is %(state)s: no plan can be made for it.") % _named(ticket))
+        raise RuleViolation(_("%(ticket)s is %(state)s: no plan can be made for it.") % named(ticket))
     if ticket.plan_digest == plan_digest:
         return ticket
     before = ticket.plan_digest
     ticket.plan, ticket.plan_digest, ticket.planner = plan, plan_digest, actor
-    again = ticket.state == states.FAILED
-    if again:
-        _move(ticket, states.SUBMITTED)
-        ticket.finished_at, ticket.outcome = None, ""
-    _changed(ticket, actor, gettext_noop("the plan was changed"))
+    if ticket.state == states.FAILED:
+        move(ticket, states.SUBMITTED)
+        ticket.finished_at, ticket.outcome, ticket.executor = None, "", None
+    sealing.changed(ticket, actor, gettext_noop("the plan was changed"))
     audit.record(
         actor=actor, action="change.plan", obj=ticket, before={"plan_digest": before},
-        after={"plan_digest": plan_digest, "state": ticket.state},
+        after={"plan_digest": plan_digest, "state": ticket.state, "risk": ticket.risk_level},
     )  # fmt: skip
     return ticket
 
 
 def startable(ticket: ChangeTicket, plan_digest: str) -> str:
     """Why a change with this plan may not begin now, as a sentence; empty when it may."""
-    moment = now()
     if ticket.state not in states.STARTABLE:
-        return _("%(ticket)s is %(state)s: it needs an approval by somebody else first.") % _named(ticket)
+        return _("%(ticket)s is %(state)s: it needs an approval by somebody else first.") % named(ticket)
     if ticket.plan_digest != plan_digest:
-        return _("%(ticket)s was approved with another plan.") % _named(ticket)
-    if ticket.window_start and moment < ticket.window_start:
-        at = shanghai(ticket.window_start).strftime("%m-%d %H:%M")
-        return _("The window of %(ticket)s opens at %(at)s.") % {"ticket": ticket.number, "at": at}
-    if ticket.window_end and moment >= ticket.window_end:
-        at = shanghai(ticket.window_end).strftime("%m-%d %H:%M")
-        return _("The window of %(ticket)s closed at %(at)s.") % {"ticket": ticket.number, "at": at}
-    return ""
+        return _("%(ticket)s was approved with another plan.") % named(ticket)
+    if ticket.template_id and not ticket.stages:
+        problem = standard.outside(ticket)
+        if problem:
+            return problem
+    elif not _passed(ticket):
+        return _("The approval of %(ticket)s has expired: it needs another one.") % named(ticket)
+    return guard.closed(ticket)
+
+
+def _passed(ticket: ChangeTicket) -> bool:
+    cast = approvers.votes(ticket)
+    return bool(cast) and stages.current(stages.parse(ticket.stages), cast) is None
 
 
 @transaction.atomic
 def ticket_execution_begin(*, actor: Any, ticket: ChangeTicket, plan_digest: str) -> ChangeTicket:
-    """Begin to carry the change out. Raises RuleViolation without a valid approval, or outside of the window."""
-    ticket = _locked(ticket)
+    """Begin to carry the change out. Raises Forbidden for whoever approved it; RuleViolation without a valid approval, outside of
+    the window, or while production is frozen."""
+    ticket = locked(ticket)
     problem = startable(ticket, plan_digest)
     if problem:
         raise RuleViolation(problem)
-    _move(ticket, states.EXECUTING)
-    ticket.started_at = now()
+    _require_not_approver(actor, ticket)
+    require_move(ticket, states.EXECUTING)
+    guard.use_glass(actor, ticket)
+    ticket.state, ticket.executor, ticket.started_at = states.EXECUTING, actor, now()
     ticket.save()
     audit.record(actor=actor, action="change.begin", obj=ticket, after={"plan_digest": plan_digest})
-    _announce(ticket)
+    tell(ticket)
     return ticket
+
+
+def _require_not_approver(actor: Any, ticket: ChangeTicket) -> None:
+    """Who approved, in their own name or another's, or acts for whoever did, does not carry it out."""
+    decided = {person for vote in approvers.votes(ticket) for person in vote.people}
+    acting_for = {other.pk for other in approvers.delegators(actor)}
+    mine = {actor.pk, *acting_for}
+    given = set(actor.delegations_given.filter(revoked_at__isnull=True, starts_at__lte=now(), ends_at__gt=now())
+                .values_list("delegate", flat=True))  # fmt: skip
+    if decided & (mine | given):
+        raise Forbidden(
+            _("You took part in the approval of %(ticket)s, so somebody else must carry it out.") % named(ticket),
+            code="own_change",
+        )
+
+
+def ticket_batch_problem(ticket: ChangeTicket, needs_s: float) -> str:
+    """Why a further batch that needs `needs_s` may not be begun now: the window or a freeze would close over it. Empty when it may.
+
+    Asked by whatever carries a change out, at every batch boundary: what cannot end in time is not begun.
+    """
+    return guard.too_late(ticket, needs_s)
 
 
 @transaction.atomic
 def ticket_execution_end(*, actor: Any, ticket: ChangeTicket, succeeded: bool, outcome: str) -> ChangeTicket:
     """Note how the execution ended."""
-    ticket = _locked(ticket)
-    _move(ticket, states.DONE if succeeded else states.FAILED)
+    ticket = locked(ticket)
+    move(ticket, states.DONE if succeeded else states.FAILED)
     ticket.finished_at, ticket.outcome = now(), outcome[:300]
     ticket.save()
     audit.record(actor=actor, action="change.end", obj=ticket, after={"state": ticket.state, "outcome": ticket.outcome})
-    _announce(ticket)
+    tell(ticket)
     return ticket
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------
 
-
-def _locked(ticket: ChangeTicket) -> ChangeTicket:
-    return ChangeTicket.objects.select_for_update(of=("self",)).select_related("requester", "planner").get(pk=ticket.pk)
+Items = tuple[list[Service], list[Node], list[BusinessChain]]
 
 
-def _named(ticket: ChangeTicket) -> dict[str, str]:
-    return {"ticket": ticket.number, "state": ticket.get_state_display()}
-
-
-def _require_requester(actor: Any, ticket: ChangeTicket) -> None:
-    rights.require(actor, "change.request", ticket)
-    if actor.pk != ticket.requester_id:
-        raise Forbidden(
-            _("%(ticket)s belongs to %(requester)s: only they may change it.")
-            % {"ticket": ticket.number, "requester": ticket.requester}
-        )
-
-
-def _require_move(ticket: ChangeTicket, state: str) -> None:
-    if not states.may_follow(ticket.state, state):
-        raise RuleViolation(_("%(ticket)s is %(state)s: this is not possible now.") % _named(ticket))
-
-
-def _move(ticket: ChangeTicket, state: str) -> None:
-    _require_move(ticket, state)
-    ticket.state = state
-
-
-def _check(ticket: ChangeTicket, services: list[Service]) -> None:
-    if not services:
+def _check(ticket: ChangeTicket, items: Items) -> None:
+    if not any(items):
         raise InvalidInput(_("No service is chosen: say what the change touches."), field="services")
+    if ticket.kind == TicketKind.EMERGENCY and not ticket.incident:
+        raise InvalidInput(_("An emergency change names its incident."), field="incident")
+    if ticket.template is not None and ticket.kind != TicketKind.STANDARD:
+        raise InvalidInput(_("Only a standard change has a template."), field="template")
     try:
         ticket.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
@@ -278,64 +297,6 @@ def _check(ticket: ChangeTicket, services: list[Service]) -> None:
         raise InvalidInput(_("The window ends before it begins."), field="window_end")
 
 
-def _freeze_impact(ticket: ChangeTicket, services: list[Service]) -> None:
-    """What breaks if the change takes these services away altogether: the worst that can happen."""
-    report = topology.impact(services=[service.name for service in services], basis="observed")
-    ticket.impact, ticket.impact_digest, ticket.impact_at = report.as_dict(), report.digest, now()
-
-
-def _seal(ticket: ChangeTicket) -> None:
-    """Compute the digest of what an approval covers: intent, window and plan. The impact is context: it is frozen with a
-    digest of its own and part of the sealed content."""
-
-    def moment(value: dt.datetime | None) -> str:
-        return value.astimezone(dt.UTC).isoformat() if value else ""
-
-    ticket.content_digest = content.digest(
-        {
-            "number": ticket.number,
-            "title": ticket.title,
-            "kind": ticket.kind,
-            "reason": ticket.reason,
-            "services": sorted(ticket.services.values_list("name", flat=True)),
-            "window": [moment(ticket.window_start), moment(ticket.window_end)],
-            "impact_digest": ticket.impact_digest,
-            "plan_digest": ticket.plan_digest,
-        }
-    )
-
-
-def _changed(ticket: ChangeTicket, actor: Any, why: str) -> None:
-    """After a change of content: seal it anew, void approvals of the old content, ask for a new one."""
-    before = ticket.content_digest
-    _seal(ticket)
-    if ticket.content_digest != before:
-        voided = ticket.approvals.filter(voided_at__isnull=True, decision=Decision.APPROVE).update(
-            voided_at=now(), voided_because=why[:200]
-        )
-        if ticket.state in states.APPROVAL_NEEDED:
-            ticket.state = states.SUBMITTED
-        if voided:
-            audit.record(
-                actor=actor, action="change.approval_void", obj=ticket, reason=why, after={"approvals": voided}
-            )
-    ticket.save()
-    _announce(ticket)
-
-
-def _audited(ticket: ChangeTicket) -> dict[str, Any]:
-    return {
-        "state": ticket.state,
-        "title": ticket.title,
-        "kind": ticket.kind,
-        "services": sorted(ticket.services.values_list("name", flat=True)),
-        "window_start": ticket.window_start,
-        "window_end": ticket.window_end,
-        "impact_digest": ticket.impact_digest,
-        "plan_digest": ticket.plan_digest,
-        "content_digest": ticket.content_digest,
-    }
-
-
-def _announce(ticket: ChangeTicket) -> None:
-    announce(f"ticket-{ticket.pk}", "tickets")
+def _set_items(ticket: ChangeTicket, items: Items) -> None:
+    for relation, rows in zip((ticket.services, ticket.nodes, ticket.chains), items, strict=True):
+        relation.set(rows)

@@ -15,7 +15,7 @@ from seeops.automation.models import RunState
 from seeops.changes import services as changes
 from seeops.core.clock import now
 from seeops.inventory import services as inventory
-from seeops.releases import dispatch, journal, judging, states
+from seeops.releases import dispatch, journal, judging, states, timing
 from seeops.releases.fencing import batch_to, fenced, release_to
 from seeops.releases.models import Batch, BatchNode, BatchRun, Outcome, Release
 
@@ -38,7 +38,10 @@ def advance(release: Release) -> bool:
 
 
 def begin(release: Release, batch: Batch) -> bool:
-    """Start the batch's run."""
+    """Start the batch's run, if it can end before the window of the ticket closes or a freeze begins; else hold before it."""
+    problem = changes.ticket_batch_problem(release.ticket, timing.batch_needs_s(release, batch))
+    if problem:
+        return hold(release, batch, problem, batch_state=states.PENDING)
     nodes = list(batch.nodes.select_related("node__centre"))
     with fenced(release):
         text = _("batch %(n)d begins: %(count)d nodes to %(version)s") % {

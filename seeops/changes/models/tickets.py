@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from seeops.changes import states
+from seeops.changes import risk, states
+from seeops.changes.models import triggers
 
 
 class TicketKind(models.TextChoices):
@@ -29,29 +30,16 @@ class TicketState(models.TextChoices):
     CANCELLED = states.CANCELLED, _("cancelled")
 
 
-# A ticket is approved only while an approval of exactly its present content exists.
-_APPROVED_BY_APPROVAL = """
-IF NEW.state IN ('approved', 'scheduled', 'executing') AND NOT EXISTS (
-    SELECT 1 FROM changes_approval a
-    WHERE a.ticket_id = NEW.id AND a.decision = 'approve' AND a.voided_at IS NULL AND a.content_digest = NEW.content_digest
-) THEN
-    RAISE EXCEPTION 'ticket % has no valid approval of its present content', NEW.number;
-END IF;
-RETURN NEW;
-"""
+class RiskLevel(models.TextChoices):
+    LOW = risk.LOW, _("low")
+    MEDIUM = risk.MEDIUM, _("medium")
+    HIGH = risk.HIGH, _("high")
 
-# The columns that the check constraints compare are filled from the ticket, whatever the writer says.
-_FILL_FROM_TICKET = """
-SELECT requester_id, planner_id INTO NEW.requester_id, NEW.planner_id FROM changes_changeticket WHERE id = NEW.ticket_id;
-RETURN NEW;
-"""
 
-_REQUESTER_STAYS = """
-IF NEW.requester_id <> OLD.requester_id THEN
-    RAISE EXCEPTION 'the requester of ticket % cannot be changed', OLD.number;
-END IF;
-RETURN NEW;
-"""
+class Reversibility(models.TextChoices):
+    AUTO = risk.AUTO, _("by itself")
+    MANUAL = risk.MANUAL, _("by hand")
+    FORWARD_ONLY = risk.FORWARD_ONLY, _("not: repair forward only")
 
 
 class ChangeTicket(models.Model):
@@ -66,12 +54,28 @@ class ChangeTicket(models.Model):
     services = models.ManyToManyField("inventory.Service", related_name="tickets")
     window_start = models.DateTimeField(_("window from"), null=True, blank=True)
     window_end = models.DateTimeField(_("window until"), null=True, blank=True)
+    nodes = models.ManyToManyField("inventory.Node", blank=True, related_name="+")
+    chains = models.ManyToManyField("topology.BusinessChain", blank=True, related_name="+")
+    reversibility = models.CharField(
+        _("taken back"), max_length=12, choices=Reversibility.choices, default=Reversibility.AUTO
+    )
+    incident = models.CharField(_("incident number"), max_length=40, blank=True, default="")
+    template = models.ForeignKey(
+        "changes.StandardTemplate", on_delete=models.PROTECT, null=True, blank=True, related_name="tickets",
+        verbose_name=_("template"),
+    )  # fmt: skip
     impact = models.JSONField(default=dict, blank=True)
     impact_digest = models.CharField(max_length=64, blank=True, default="")
     impact_at = models.DateTimeField(null=True, blank=True)
+    risk_level = models.CharField(_("risk"), max_length=8, choices=RiskLevel.choices, blank=True, default="")
+    risk = models.JSONField(default=dict, blank=True)
+    stages = models.JSONField(default=list, blank=True, help_text=_("who must approve, frozen at the submission"))
     plan = models.JSONField(default=dict, blank=True, help_text=_("what will be done, as the approver reads it"))
     plan_digest = models.CharField(max_length=64, blank=True, default="")
     planner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    executor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
     content_digest = models.CharField(max_length=64, blank=True, default="")
@@ -99,10 +103,24 @@ class ChangeTicket(models.Model):
                 name="approved_by_approval",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert | pgtrigger.Update,
-                func=_APPROVED_BY_APPROVAL,
+                func=triggers.APPROVED_BY_APPROVAL,
+                declare=[("step", "jsonb"), ("votes", "integer"), ("begins", "boolean")],
             ),
             pgtrigger.Trigger(
-                name="requester_stays", when=pgtrigger.Before, operation=pgtrigger.Update, func=_REQUESTER_STAYS
+                name="requester_stays", when=pgtrigger.Before, operation=pgtrigger.Update, func=triggers.REQUESTER_STAYS
+            ),
+            pgtrigger.Trigger(
+                name="executor_did_not_approve",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func=triggers.EXECUTOR_DID_NOT_APPROVE,
+            ),
+            pgtrigger.Trigger(
+                name="not_while_frozen",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func=triggers.NOT_WHILE_FROZEN,
+                declare=[("frozen_by", "text")],
             ),
         ]
 
@@ -128,8 +146,14 @@ class Approval(models.Model):
     planner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    stage = models.PositiveSmallIntegerField(default=1)
     decision = models.CharField(max_length=8, choices=Decision.choices)
     reason = models.TextField()
+    stepped_up_at = models.DateTimeField(null=True, blank=True, help_text=_("when the second factor was checked"))
+    expires_at = models.DateTimeField(null=True, blank=True)
     at = models.DateTimeField(auto_now_add=True)
     plan_digest = models.CharField(max_length=64, blank=True)
     content_digest = models.CharField(max_length=64)
@@ -147,13 +171,33 @@ class Approval(models.Model):
                 condition=Q(decision="reject") | Q(planner__isnull=True) | ~Q(approver=F("planner")),
                 name="approver_is_not_planner",
             ),
+            models.CheckConstraint(
+                condition=Q(decision="reject")
+                | Q(on_behalf_of__isnull=True)
+                | (
+                    ~Q(on_behalf_of=F("requester"))
+                    & ~Q(on_behalf_of=F("approver"))
+                    & (Q(planner__isnull=True) | ~Q(on_behalf_of=F("planner")))
+                ),
+                name="delegator_is_not_involved",
+            ),
         ]
         triggers = [
             pgtrigger.Trigger(
                 name="fill_from_ticket",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert | pgtrigger.Update,
-                func=_FILL_FROM_TICKET,
+                func=triggers.FILL_FROM_TICKET,
+            ),
+            pgtrigger.Trigger(
+                name="vote_counts_once",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func=triggers.VOTE_COUNTS_ONCE,
+                declare=[("ticket", "changes_changeticket%ROWTYPE")],
+            ),
+            pgtrigger.Trigger(
+                name="decision_stays", when=pgtrigger.Before, operation=pgtrigger.Update, func=triggers.DECISION_STAYS
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
         ]
