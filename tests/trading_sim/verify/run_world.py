@@ -16,6 +16,7 @@ from trading_sim.load.session import SETTLE, phase_command
 from trading_sim.market import ACCOUNTS, shard_config
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.answers import decode_answer
+from trading_sim.shard.config import ShardConfig
 from trading_sim.shard.entries import BATCH, NOOP, Entry, make_entry
 from trading_sim.shard.journal import Journal, recover
 from trading_sim.shard.machine_factory import ShardMachineFactory
@@ -34,8 +35,8 @@ SEGMENT_BYTES = 1 << 17
 class RecordedShard:
     """Executes like a replica and keeps the entries. `entry_count` snapshots are taken when asked."""
 
-    def __init__(self) -> None:
-        self.state = ReplicatedState(ShardMachineFactory(CONFIG))
+    def __init__(self, config: ShardConfig = CONFIG) -> None:
+        self.state = ReplicatedState(ShardMachineFactory(config))
         self.sequencer = Sequencer(1, 1, 0)
         self.entries: list[Entry] = []
         self._append(make_entry(term=1, index=1, kind=NOOP, now_ns=0, next_seq=1, next_order_id=1))

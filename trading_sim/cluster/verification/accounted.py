@@ -115,6 +115,13 @@ def _check_told(one: Told, batch: Executed | None, replay: Replay, findings: Fin
             f"{name}: the order at place {position} was acknowledged as {int(targets[position])} "
             f"and is {int(found['order_id'][position])} with other content or id in entry {batch.index}"
         )
+    findings["answers"].checked += int(both.sum())
+    for position in np.flatnonzero(both & (one.outcomes != batch.outcomes))[:1]:
+        told, done = (Outcome(int(values[position])).name for values in (one.outcomes, batch.outcomes))
+        findings["answers"].problem(
+            f"{name}: order {int(found['order_id'][position])} of account {int(found['account'][position])} "
+            f"was answered as {told}, the shard's answer in entry {batch.index} is {done}"
+        )
 
 
 def _check_sent(

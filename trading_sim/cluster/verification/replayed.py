@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trading_sim.cluster.verification.findings import Findings, Unverifiable
+from trading_sim.cluster.verification.market import MarketAudit
+from trading_sim.ledger.reconcile import Books
 from trading_sim.ledger.records import LedgerError
 from trading_sim.matching.records import EventKind, Kind
+from trading_sim.protocol.flow import Outcome
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.config import ShardConfig
 from trading_sim.shard.entries import Entry
-from trading_sim.shard.machine import ShardMachine
+from trading_sim.shard.machine import ApplyResult, ShardMachine
 from trading_sim.shard.machine_factory import ShardMachineFactory
 from trading_sim.shard.snapshots import Snapshot
 from trading_sim.shard.state import ReplicatedState, StateError
@@ -32,12 +35,13 @@ class Probe:
 
 @dataclass(frozen=True)
 class Executed:
-    """A batch that was executed: its entry and its stamped COMMAND records."""
+    """A batch that was executed: its entry, its stamped COMMAND records, and what became of each (u1, Outcome; VOID is FAILED)."""
 
     index: int
     client: int
     request: int
     commands: np.ndarray
+    outcomes: np.ndarray
 
 
 @dataclass
@@ -98,8 +102,10 @@ def replay(
     for probe in probes:
         wanted.setdefault(probe.index, []).append(probe)
     _probe(wanted, state, findings)
-    ids = IdWatch(findings, state.machine.last_seq, state.machine.last_order_id)
+    ids = IdWatch(findings, state.next_seq, state.machine.last_order_id)
+    watches = _Watches(config, findings, whole=state.index == 0)
     for done, entry in enumerate(ahead, 1):
+        ids.stamps(entry)
         try:
             applied = state.apply(entry)
         except (LedgerError, StateError) as error:
@@ -107,14 +113,17 @@ def replay(
             break
         if applied.result is not None:
             commands = np.frombuffer(entry.commands, COMMAND)
-            result.executed.append(Executed(entry.index, entry.client_id, entry.request, commands))
+            outcomes = _outcomes(commands, applied.result)
+            result.executed.append(Executed(entry.index, entry.client_id, entry.request, commands, outcomes))
             ids.watch(entry.index, commands, applied.result.events)
+            watches.watch(entry.index, commands, applied.result)
             findings["replay"].checked += len(applied.result.events)
         if done % CONSERVED_EVERY == 0:
             _conserved(state.machine, entry.index, findings)
             progress(done, len(ahead))
         _probe(wanted, state, findings)
     _conserved(state.machine, state.index, findings)
+    watches.end(state.machine)
     for index in sorted(wanted):
         for probe in wanted[index]:
             if index > state.index:
@@ -149,17 +158,73 @@ def _conserved(machine: ShardMachine, index: int, findings: Findings) -> None:
         findings["conservation"].problem(f"after entry {index} {problem}")
 
 
-class IdWatch:
-    """Sequence numbers and order ids rise without exception; a trade (command, taker, maker) happens once."""
+def _outcomes(commands: np.ndarray, result: ApplyResult) -> np.ndarray:
+    """What became of each command (u1, Outcome), as its customer must have been told."""
+    outcomes = np.full(len(commands), Outcome.FAILED, np.uint8)
+    if len(commands):
+        first = commands["seq"][0]
+        refused = result.events["seq"][result.events["kind"] == EventKind.REJECTED]
+        for seqs, outcome in (
+            (result.events["seq"], Outcome.OK),
+            (refused, Outcome.REJECTED_MATCHING),
+            (result.rejects["seq"], Outcome.REJECTED_RISK),
+        ):
+            places = (seqs - first).astype(np.int64)
+            outcomes[places[(places >= 0) & (places < len(commands))]] = outcome
+    return outcomes
 
-    def __init__(self, findings: Findings, last_seq: int, last_order_id: int) -> None:
+
+class _Watches:
+    """What follows the events with nothing but themselves: the rules of the market, and the balances."""
+
+    def __init__(self, config: ShardConfig, findings: Findings, *, whole: bool) -> None:
+        self._market = MarketAudit(config.accounts, config.symbols, findings, whole=whole)
+        self._check = findings["balances"]
+        # Balances can only be rebuilt from the first entry on; of a later beginning nothing is said, and nothing counted as checked.
+        self._books = Books(config.accounts, config.symbols, config.limits.interest_ppm) if whole else None
+
+    def watch(self, index: int, commands: np.ndarray, result: ApplyResult) -> None:
+        """One executed entry."""
+        self._market.watch(index, commands, result.events, result.rejects)
+        if self._books is None:
+            return
+        try:
+            self._books.add(commands, result.events, result.parties)
+        except (ValueError, KeyError, IndexError) as error:
+            self._check.problem(f"entry {index}: the events are not whole: {error}")
+            self._books = None
+
+    def end(self, machine: ShardMachine) -> None:
+        """Compare what the events give with what the shard keeps."""
+        if self._books is None:
+            return
+        self._check.checked += len(self._books.ids)
+        for difference in self._books.differences(machine.desk):
+            self._check.problem(f"after the last entry {difference}")
+
+
+class IdWatch:
+    """Order ids rise without exception, sequence numbers by one; a trade (command, taker, maker) happens once."""
+
+    def __init__(self, findings: Findings, next_seq: int, last_order_id: int) -> None:
         self._check = findings["unique-ids"]
-        self._seq, self._order_id = last_seq, last_order_id
+        self._next_seq, self._order_id = next_seq, last_order_id
+
+    def stamps(self, entry: Entry) -> None:
+        """An entry's commands carry the numbers that follow the entry before, whether they are executed or were answered already."""
+        seqs = np.frombuffer(entry.commands, COMMAND)["seq"]
+        wanted = self._next_seq + np.arange(len(seqs), dtype=np.uint64)
+        self._check.checked += len(seqs)
+        wrong = np.flatnonzero(seqs != wanted)
+        if len(wrong):
+            given, due = int(seqs[wrong[0]]), int(wanted[wrong[0]])
+            word = "was given before" if given < due else f"leaves a gap: {due} is missing"
+            self._check.problem(f"entry {entry.index}: the sequence number {given} {word}")
+        self._next_seq = entry.next_seq
 
     def watch(self, index: int, commands: np.ndarray, events: np.ndarray) -> None:
         """Look at one executed batch."""
         new = commands["order_id"][commands["kind"] == Kind.NEW]
-        self._seq = self._rising(index, "sequence number", self._seq, commands["seq"])
         self._order_id = self._rising(index, "order id", self._order_id, new)
         trades = events[events["kind"] == EventKind.TRADE][["seq", "order_id", "maker_id"]]
         self._check.checked += len(commands) + len(trades)
