@@ -81,20 +81,28 @@ def test_the_twin_is_identical(folder):
     assert report["same"] is True, report["text"]
 
 
+def another_version(folder: Path) -> Path:
+    """A version that differs from this one in a single file, shard/state.py; all others, and their compiled form, are this one's."""
+    for package in ("trading_sim", "trading_sim/shard"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text(f"__path__.append({str(ROOT / package)!r})\n")
+    state = folder / "trading_sim" / "shard" / "state.py"
+    state.write_text((ROOT / "trading_sim" / "shard" / "state.py").read_text())
+    return state
+
+
 def test_the_code_of_another_folder_is_run_in_a_process_of_its_own(folder, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(ROOT / "trading_sim", other / "trading_sim", ignore=shutil.ignore_patterns("__pycache__"))
-    config = replace(CONFIG, engine="twin")  # no compiler: the process of the other version starts at once
-    (folder / "shard-0.json").write_text(config.to_json())
-    assert replayed(folder, against=str(other))["same"] is True
-    answers = other / "trading_sim" / "shard" / "state.py"
-    text = answers.read_text()
-    assert "entry.now_ns)\n" in text
-    answers.write_text(text.replace("entry.now_ns)\n", "entry.now_ns + 1)\n", 1))
-    report = replayed(folder, against=str(other))
+    state = another_version(tmp_path / "other")
+    other = str(tmp_path / "other")
+    assert replayed(folder, against=other)["same"] is True
+    text = state.read_text()
+    assert "return self.machine.state_hash()" in text
+    state.write_text(text.replace("return self.machine.state_hash()", "return 1 ^ self.machine.state_hash()", 1))
+    report = replayed(folder, against=other)
     assert report["same"] is False, report["text"]
-    answers.write_text("raise SystemExit('broken on purpose')\n")
-    broken = replayed(folder, against=str(other))
+    assert "the states differ" in report["text"]
+    state.write_text("raise SystemExit('broken on purpose')\n")
+    broken = replayed(folder, against=other)
     assert exit_code(broken) == NOT_JUDGED
     assert "broken on purpose" in broken["why"]
 

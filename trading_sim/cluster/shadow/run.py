@@ -89,7 +89,13 @@ def sentence(report: dict[str, Any]) -> str:
     unsure = "" if journal["committed"] == "majority" else " (nobody proved that the last entries were committed)"
     if report["same"]:
         return f"{name} gives the same bytes for shard {journal['shard']}: {seen}{unsure}."
-    return f"{name} differs in {report['differing_entries']:,} of {seen}{unsure}. {report['differences'][0]['text']}"
+    return f"{name} differs in {report['differing_entries']:,} of {seen}{unsure}. {_telling(report)}"
+
+
+def _telling(report: dict[str, Any]) -> str:
+    """The first difference that customers would have seen; else the first one of the states alone."""
+    listed = report["differences"]
+    return next((one for one in listed if one["what"] != "state"), listed[0])["text"]
 
 
 def exit_code(report: dict[str, Any]) -> int:

@@ -13,7 +13,9 @@ from typing import Any
 from trading_sim.cluster.shadow import child, rules
 from trading_sim.cluster.shadow.child import Told
 from trading_sim.cluster.shadow.source import Source
+from trading_sim.risk.rules import SHARD_FIELDS, refresh_symbols
 from trading_sim.shard.config import ShardConfig
+from trading_sim.shard.machine import ShardMachine
 from trading_sim.shard.machine_factory import ShardMachineFactory
 from trading_sim.shard.snapshots import Snapshot, encode_snapshot
 from trading_sim.shard.state import ReplicatedState, StateError
@@ -85,7 +87,18 @@ def _here(candidate: Candidate, base: Snapshot | None, source: Source) -> Iterat
             raise CannotRun(
                 f"{candidate.about['name']} cannot continue the snapshot of entry {base.index}: {error}"
             ) from error
+        _put_in_force(state.machine, candidate)
     yield from child.execute(state, source.entries, source.entries[-1].index)
+
+
+def _put_in_force(machine: ShardMachine, candidate: Candidate) -> None:
+    """A snapshot brings the limits that were in force; those that the package changes take their place, as at a switch."""
+    changed = candidate.about.get("rules", {}).get("limits", {})
+    for name in changed:
+        if name in SHARD_FIELDS:
+            machine.desk.control[name] = changed[name]
+    if changed:
+        refresh_symbols(machine.desk)
 
 
 def _guarded(stream: Iterator[Told]) -> Iterator[Told]:
