@@ -38,6 +38,7 @@ class BinaryClient:
         self._heartbeat_s, self._timeout_s = heartbeat_s, timeout_s
         self.reports: deque[tuple[int, Report, str]] = deque(maxlen=KEPT_REPORTS)
         self.gaps: list[tuple[int, int]] = []
+        self.answer_cut = False  # of the newest answer: older rows are missing in it
         self.next_out, self.next_in = 1, 1
         self.ended: str | None = "not connected"
         self._unsent: dict[int, tuple[Ask, str]] = {}
@@ -192,9 +193,10 @@ class BinaryClient:
             self.gaps.append((first, last))
             self.next_out = max(self.next_out, last + 1)
         elif kind == wire.Type.ANSWER:
-            number, _, last_part, rows = wire.read_answer(body)
+            number, _, flags, rows = wire.read_answer(body)
             self._rows.setdefault(number, []).extend(rows)
-            if last_part:
+            if flags & 1:
+                self.answer_cut = bool(flags & 2)
                 self._resolve(number, self._rows.pop(number))
         elif kind == wire.Type.NO_ANSWER:
             number, _, text = wire.read_no_answer(body)

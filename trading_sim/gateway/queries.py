@@ -11,7 +11,6 @@ from trading_sim.matching.records import Side
 from trading_sim.shard.async_client import AsyncShardClient
 from trading_sim.shard.attempts import ShardError
 
-#: What a position's dictionary may be called by a shard.
 _SIDES = {side.name: int(side) for side in Side}
 
 
@@ -52,21 +51,22 @@ def rows_of(what: What, found: Mapping[int, dict[str, Any]], account: int, instr
                 for row in told["open_orders"]
             ]  # fmt: skip
         elif what is What.FILLS:
-            rows += _fills(shard, told, account, instruments)
+            rows += [
+                (
+                    shard, account, _code(instruments, shard, row), row["order_id"], _SIDES[row["side"]], row["price"],
+                    row["quantity"], row["seq"],
+                )
+                for row in told["fills"]
+            ]  # fmt: skip
+        elif what is What.LIMITS:
+            limits = {"rules_version": told["rules_version"], **told["limits"]}
+            rows += [(shard, account, name.encode()[:24], value) for name, value in limits.items()]
     return rows
 
 
-def _fills(shard: int, told: Mapping[str, Any], account: int, instruments: Instruments) -> list[tuple]:
-    fills = told.get("fills")
-    if fills is None:
-        raise NotAnswered(f"shard {shard} does not list fills")
-    return [
-        (
-            shard, account, _code(instruments, shard, row), row["order_id"], _SIDES[row["side"]], row["price"], row["qty"],
-            row.get("time_ns", 0),
-        )
-        for row in fills
-    ]  # fmt: skip
+def is_cut(what: What, found: Mapping[int, dict[str, Any]]) -> bool:
+    """Are older rows missing, because a shard lists the newest only?"""
+    return what is What.FILLS and any(told["fills_cut"] for told in found.values())
 
 
 def instrument_rows(instruments: Instruments) -> list[tuple]:

@@ -234,14 +234,16 @@ class Gateway:
             self._spawn(self._answer(session, rights, number, wanted, account))
 
     async def _answer(self, session: Any, rights: Rights, number: int, what: What, account: int) -> None:
+        cut = False
         try:
             found = await queries.ask_shards(self.clients, account)
             rows: list[tuple] | str = queries.rows_of(what, found, account, self.instruments)
+            cut = queries.is_cut(what, found)
         except queries.NotAnswered as error:
             rows = str(error)
         finally:
             self._asking[rights.session] -= 1
-        session.answered(number, what, rows)
+        session.answered(number, what, rows, cut)
 
 
 def _market_frames() -> market_wire.Frames:

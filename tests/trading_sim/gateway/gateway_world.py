@@ -87,7 +87,9 @@ class GatewayWorld:
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.processes: dict[str, subprocess.Popen] = {}
         (directory / "shards").mkdir()
-        config = ShardConfig(shard=0, symbols=SYMBOLS, accounts=ACCOUNTS, max_order_id=200_000, max_live=50_000)
+        config = ShardConfig(
+            shard=0, symbols=SYMBOLS, accounts=ACCOUNTS, max_order_id=20_000, max_live=5_000, engine="twin"
+        )
         (directory / "shards" / "shard-0.json").write_text(config.to_json())
         endpoints = {"state": str(directory), "shards": {"0": {"SZ-A": {"address": self.address("shard")}}}}
         (directory / "endpoints.json").write_text(json.dumps(endpoints))

@@ -133,12 +133,12 @@ class BinarySession:
         self._sent_ns = self._hall.now_ns()
         return self._cursor <= last
 
-    def answered(self, number: int, what: wire.What, rows: list[tuple] | str) -> None:
-        """A query has its answer, or a text why there is none."""
+    def answered(self, number: int, what: wire.What, rows: list[tuple] | str, cut: bool = False) -> None:
+        """A query has its answer, or a text why there is none; `cut`: older rows are missing."""
         if isinstance(rows, str):
             self._send(wire.no_answer(number, what, rows), self._hall.now_ns())
             return
-        for part in wire.answer(number, what, rows):
+        for part in wire.answer(number, what, rows, cut):
             self._send(part, self._hall.now_ns())
 
     def stated(self, number: int, report: Report | None) -> None:

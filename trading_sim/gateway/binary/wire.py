@@ -21,7 +21,7 @@ From the client
     12 REPLACE   seq u64, client_id char 20, original_id char 20, price i64, qty u32 (the new total, executed part included)
     20 QUERY     query u32, what u8, account u32, original_id char 20
                  what 1 balances, 2 positions, 3 open orders, 4 fills of the day, 5 status of the order original_id (account unused),
-                 6 instruments. Without sequence number; may be asked any time; never changes anything.
+                 6 instruments, 7 limits in force. Without sequence number; may be asked any time; never changes anything.
 
 From the gateway
     101 LOGON_OK  heartbeat_s u8, next_in u64, next_out u64
@@ -36,13 +36,15 @@ From the gateway
                   kind "X" execution report; "C" a cancel or replace was refused, the order lives on; "R" an instruction was not
                   taken. exec_type and status: the characters of FIX 4.4's tags 150 and 39. reason: see `gateway.reasons`.
     111 GAP       first u64, last u64: reports of these numbers are no longer kept
-    120 ANSWER    query u32, what u8, last u8 (1 = no more parts), count u16, then `count` records:
+    120 ANSWER    query u32, what u8, flags u8 (1 = no more parts, 2 = older rows are missing), count u16, then `count` records:
                   1 balance   shard u8, account u32, free i64, frozen i64 (fen)
                   2 position  shard u8, account u32, instrument char 12, sellable i64, held i64, today i64
                   3 order     shard u8, account u32, instrument char 12, order_id u64, side u8, price i64, leaves u32
-                  4 fill      shard u8, account u32, instrument char 12, order_id u64, side u8, price i64, qty u32, time u64
+                  4 fill      shard u8, account u32, instrument char 12, order_id u64, side u8, price i64, qty u32, seq u64
+                              (newest last; seq is that of the shard's command)
                   5 (none: the status comes as a REPORT with exec_type "I"; count 0 when the session has no such order today)
                   6 instrument shard u8, instrument char 12, board char 12, lot u32, reference i64 (the first day's)
+                  7 limit     shard u8, account u32, name char 24, value i64; "rules_version" is one of the names
     121 NO_ANSWER query u32, what u8, text …: why the query cannot be answered now
 
 Sequence numbers
@@ -97,6 +99,7 @@ class What(IntEnum):
     FILLS = 4
     STATUS = 5
     INSTRUMENTS = 6
+    LIMITS = 7
 
 
 class WireError(ValueError):
@@ -122,6 +125,7 @@ ROWS = {
     What.FILLS: struct.Struct("<BI12sQBqIQ"),
     What.STATUS: struct.Struct("<"),
     What.INSTRUMENTS: struct.Struct("<B12s12sIq"),
+    What.LIMITS: struct.Struct("<BI24sq"),
 }
 
 
@@ -319,31 +323,34 @@ def read_report(body: bytes) -> tuple[int, bool, Report, str]:
     return seq, bool(flags & 1), one, _read_text(code, "the instrument")
 
 
-def answer(number: int, what: int, rows: list[tuple]) -> list[bytes]:
-    """ANSWER frames, as many as the rows need."""
+def answer(number: int, what: int, rows: list[tuple], cut: bool = False) -> list[bytes]:
+    """ANSWER frames, as many as the rows need; `cut`: older rows are missing."""
     layout = ROWS[What(what)]
     most = (MAX_FRAME - 64) // max(layout.size, 1)
     parts = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
-    return [
-        frame(Type.ANSWER, _ANSWER.pack(number, what, at == len(parts) - 1, len(part)) + b"".join(layout.pack(*row) for row in part))
-        for at, part in enumerate(parts)
-    ]  # fmt: skip
+    frames = []
+    for at, part in enumerate(parts):
+        head = _ANSWER.pack(number, what, (at == len(parts) - 1) | cut << 1, len(part))
+        frames.append(frame(Type.ANSWER, head + b"".join(layout.pack(*row) for row in part)))
+    return frames
 
 
-def read_answer(body: bytes) -> tuple[int, int, bool, list[tuple]]:
-    """(query, what, last part, rows); texts of rows are bytes without padding. Raises WireError."""
+def read_answer(body: bytes) -> tuple[int, int, int, list[tuple]]:
+    """(query, what, flags, rows); texts of rows are without padding. Raises WireError."""
     if len(body) < _ANSWER.size:
         raise WireError("ANSWER is too short")
-    number, what, last, count = _ANSWER.unpack_from(body)
+    number, what, flags, count = _ANSWER.unpack_from(body)
+    if what not in What._value2member_map_:
+        raise WireError(f"an answer about {what} is not known")
     layout = ROWS[What(what)]
     if len(body) != _ANSWER.size + count * layout.size:
         raise WireError("ANSWER has the wrong length")
     rows = [layout.unpack_from(body, _ANSWER.size + at * layout.size) for at in range(count)]
-    return number, what, bool(last), [tuple(_plain(value) for value in row) for row in rows]
+    return number, what, flags, [tuple(_plain(value) for value in row) for row in rows]
 
 
 def _plain(value: object) -> object:
-    return value.rstrip(b"\0").decode("ascii") if isinstance(value, bytes) else value
+    return value.rstrip(b"\0").decode("ascii", "replace") if isinstance(value, bytes) else value
 
 
 def no_answer(number: int, what: int, text: str) -> bytes:
