@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.trading_sim.gateway.gateway_world import ACCOUNTS, CODES, SYMBOLS
+from trading_sim.gateway.binary.wire import What
 from trading_sim.gateway.instruments import Instrument, Instruments
 from trading_sim.gateway.limits import Limits
 from trading_sim.gateway.order_entry import OrderEntry, Rights
@@ -117,7 +118,10 @@ class LocalGateway:
         self.entry.take(rights, ask, received_ns, allowed)
 
     def ask(self, session: Any, rights: Rights, number: int, what: int, account: int, original_id: str) -> None:
-        session.answered(number, what, f"account {account}")
+        if what == What.STATUS:
+            session.stated(number, self.entry.status(rights, original_id))
+        else:
+            session.answered(number, what, f"account {account}")
 
     # Lane and feed, step by step
 
