@@ -125,20 +125,42 @@ class Journal:
             self._segments.remove(old)
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries behind the last one; durable after `sync`. Raises OSError, JournalError for a gap."""
+        """Write entries behind the last one, as many in one write as fit into the segment; durable after `sync`. Raises OSError,
+        JournalError for a gap."""
+        frames, size, expected = [], 0, self.last_index + 1
         for entry in entries:
-            if entry.index != self.last_index + 1:
-                raise JournalError(f"Entry {entry.index} cannot follow entry {self.last_index} in {self._directory}.")
+            if entry.index != expected:
+                raise JournalError(f"Entry {entry.index} cannot follow entry {expected - 1} in {self._directory}.")
             frame = encode_frame(entry.data, self.durable_index)
-            if self._offset + len(frame) > self._size:
+            if self._offset + size + len(frame) > self._size:
+                self._write(b"".join(frames), len(frames))
                 self.sync()
                 self._start_segment(entry.index, len(frame))
-            if self._handle is None:
-                raise JournalError(f"The journal {self._directory} is closed.")
-            self._handle.pwrite(self._offset, frame)
-            self._offset += len(frame)
-            self._unsynced = True
-            self.last_index = entry.index
+                frame = encode_frame(entry.data, self.durable_index)
+                frames, size = [], 0
+            frames.append(frame)
+            size += len(frame)
+            expected += 1
+        self._write(b"".join(frames), len(frames))
+
+    def append_frames(self, frames: bytes | memoryview, first_index: int, count: int) -> None:
+        """Write the frames of `count` entries that were encoded already. As `append`."""
+        if first_index != self.last_index + 1:
+            raise JournalError(f"Entry {first_index} cannot follow entry {self.last_index} in {self._directory}.")
+        if self._offset + len(frames) > self._size:
+            self.sync()
+            self._start_segment(first_index, len(frames))
+        self._write(frames, count)
+
+    def _write(self, frames: bytes | memoryview, count: int) -> None:
+        if not count:
+            return
+        if self._handle is None:
+            raise JournalError(f"The journal {self._directory} is closed.")
+        self._handle.pwrite(self._offset, frames)
+        self._offset += len(frames)
+        self._unsynced = True
+        self.last_index += count
 
     def sync(self) -> None:
         """Make everything appended durable. Raises OSError; then nothing more may be acknowledged."""

@@ -15,7 +15,8 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
@@ -30,20 +31,23 @@ from trading_sim.shard.feed_hub import FeedHub
 from trading_sim.shard.hardstate import HardStateError
 from trading_sim.shard.http import make_app
 from trading_sim.shard.machine_api import MachineFactory
-from trading_sim.shard.messages import Message
+from trading_sim.shard.messages import Message, MessageError
 from trading_sim.shard.metrics import ReplicaMetrics
 from trading_sim.shard.outcomes import Outcome, Refused
 from trading_sim.shard.peers import PeerLink
 from trading_sim.shard.raft import Role
 from trading_sim.shard.server import Connection
+from trading_sim.shard.spin import SPINS, Spinner
 from trading_sim.shard.state import Applied, ReplicatedState
 from trading_sim.shard.storage import Storage
+from trading_sim.shard.wire import WireError
 
 log = logging.getLogger("trading_sim.shard")
 
 DEFAULT_MACHINE = "trading_sim.shard.machine_factory:ShardMachineFactory"
 EXIT_UNTRUSTED, EXIT_DISK, EXIT_CONFIG = 70, 74, 78
 HAND_OVER_S = 1.5
+SWITCH_S = 0.0005  # the journal's thread, back from the disk, does not wait 5 ms for the interpreter
 
 
 class Replica:
@@ -59,6 +63,7 @@ class Replica:
         self.metrics = ReplicaMetrics()
         self.board = FaultBoard(tuple(self._peers), time.monotonic_ns)
         self.feed = FeedHub(self._loop, time.time_ns)
+        self.spinner = Spinner(self._loop, options.spin)
         self._started_at = time.time()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0
@@ -96,11 +101,11 @@ class Replica:
 
     async def run(self) -> int:
         """Serve until stopped; returns the exit status."""
-        host, port = _split(self._options.listen)
+        host, port = split_address(self._options.listen)
         server = await self._loop.create_server(lambda: Connection(self, self._connections), host, port)
         runner = web.AppRunner(make_app(self), access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, *_split(self._options.http)).start()
+        await web.TCPSite(runner, *split_address(self._options.http)).start()
         links = [self._loop.create_task(link.keep_connected()) for link in self._links.values()]
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._begin_to_stop)
@@ -122,20 +127,32 @@ class Replica:
 
     # What connections and pages ask
 
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Inputs given within are carried out together."""
+        self.spinner.touch()
+        try:
+            with self.engine.gather():
+                yield
+        except (WireError, MessageError):
+            raise
+        except Exception as error:
+            log.exception("shard %d %s stops: its state can no longer be trusted", self.shard, self.name)
+            self._distrust(error)
+        self._arm()
+
     def knows_peer(self, name: str) -> bool:
         return name in self._peers
 
     def receive(self, peer: str, message: Message) -> None:
         if not self.board.cut(peer, "in"):
-            self._guarded(lambda: self.engine.on_message(peer, message))
+            self.engine.on_message(peer, message)
 
     def submit(self, client_id: int, request: int, commands: bytes, reply: Callable[[Outcome], None]) -> None:
-        self._guarded(
-            lambda: self.engine.submit(client_id, request, commands, lambda result: reply(self._addressed(result)))
-        )
+        self.engine.submit(client_id, request, commands, lambda result: reply(self._addressed(result)))
 
     def query(self, read: Callable[[ReplicatedState], bytes], reply: Callable[[Outcome], None]) -> None:
-        self._guarded(lambda: self.engine.query(read, lambda result: reply(self._addressed(result))))
+        self.engine.query(read, lambda result: reply(self._addressed(result)))
 
     def status(self) -> dict:
         engine, raft = self.engine, self.engine.raft
@@ -187,9 +204,12 @@ class Replica:
             act()
         except Exception as error:
             log.exception("shard %d %s stops: its state can no longer be trusted", self.shard, self.name)
-            self.engine.fail(error)
-            self._stop(EXIT_UNTRUSTED)
+            self._distrust(error)
         self._arm()
+
+    def _distrust(self, error: Exception) -> None:
+        self.engine.fail(error)
+        self._stop(EXIT_UNTRUSTED)
 
     def _arm(self) -> None:
         """Wake up at the engine's next deadline. A timer that is early enough is left alone, it arms itself again."""
@@ -245,15 +265,17 @@ class Replica:
             self._loop.call_later(0.01, self._await_successor, until)
 
 
-def _split(address: str) -> tuple[str, int]:
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port; raises argparse.ArgumentTypeError."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise argparse.ArgumentTypeError(f"{address!r} is not HOST:PORT.")
     return host, int(port)
 
 
-def _address(text: str) -> str:
-    _split(text)
+def parse_address(text: str) -> str:
+    """The text, checked."""
+    split_address(text)
     return text
 
 
@@ -262,7 +284,7 @@ def _peers(text: str) -> list[tuple[str, str]]:
     for name, address in pairs:
         if not name:
             raise argparse.ArgumentTypeError(f"{text!r} is not NAME=HOST:PORT,….")
-        _split(address)
+        split_address(address)
     return [(name, address) for name, address in pairs]
 
 
@@ -283,10 +305,11 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--replica", required=True, help="name of this replica: its data centre")
     parser.add_argument("--config", required=True, help="JSON file of the shard: symbols, accounts, limits")
     parser.add_argument("--state", required=True, help="directory of journal and snapshots")
-    parser.add_argument("--listen", type=_address, required=True, help="HOST:PORT for peers and clients")
+    parser.add_argument("--listen", type=parse_address, required=True, help="HOST:PORT for peers and clients")
     parser.add_argument("--peers", type=_peers, default=[], help="NAME=HOST:PORT,… of the other replicas")
-    parser.add_argument("--http", type=_address, required=True, help="HOST:PORT for /metrics, /status and /faults")
+    parser.add_argument("--http", type=parse_address, required=True, help="HOST:PORT for /metrics, /status and /faults")
     parser.add_argument("--machine", default=DEFAULT_MACHINE, help="MODULE:CLASS that makes the state machine")
+    parser.add_argument("--spin", choices=SPINS, default="adaptive", help="how to wait for what comes next")
     return parser.parse_args(arguments)
 
 
@@ -298,6 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until stopped; returns the exit status."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     options = parse_options(arguments)
+    sys.setswitchinterval(SWITCH_S)
     try:
         factory = load_factory(options.machine, options.config)
         return uvloop.run(_serve(options, factory))

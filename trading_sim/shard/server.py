@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from trading_sim.shard import feed_wire, wire
@@ -29,6 +30,9 @@ class Handler(Protocol):
 
     def knows_peer(self, name: str) -> bool:
         """Is that a member of this shard?"""
+
+    def gather(self) -> AbstractContextManager[None]:
+        """What is asked within is carried out together at its end."""
 
     def receive(self, peer: str, message: Message) -> None:
         """A member has sent a message."""
@@ -88,16 +92,18 @@ class Connection(asyncio.Protocol):
             self._handler.feed.pump(self._following)
 
     def write(self, data: bytes) -> None:
-        """Send a whole frame, unless the connection is closing."""
+        """Send a whole frame, unless the connection is closing; uvloop sends all frames of one turn of the loop together."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
+        """Everything that came in one piece is carried out together, and answered in one piece."""
         try:
-            for kind, body in self._reader.feed(data):
-                if self._transport is None or self._transport.is_closing():
-                    return
-                self._on_frame(kind, body)
+            with self._handler.gather():
+                for kind, body in self._reader.feed(data):
+                    if self._transport is None or self._transport.is_closing():
+                        return
+                    self._on_frame(kind, body)
         except (wire.WireError, MessageError) as error:
             self.cut(str(error))
 

@@ -99,12 +99,29 @@ class Storage:
         """Make a change of the hard state and of the log durable, with one sync of the journal. Raises OSError."""
         if hard is not None:
             save_hard_state(self._files, self._directory, hard)
+        entries: list[Entry] = []
         for change in changes:
             if isinstance(change, TakeBack):
+                self._journal.append(entries)
+                entries = []
                 self._journal.restart_at(change.index)
             else:
-                self._journal.append(change.entries)
+                entries += change.entries
+        self._journal.append(entries)
         self._journal.sync()
+
+    def append_frames(self, frames: bytes | memoryview, first_index: int, count: int) -> None:
+        """Write encoded entries, durable after `sync`: for a shard without peers. Raises OSError."""
+        self._journal.append_frames(frames, first_index, count)
+
+    def sync(self) -> None:
+        """Make everything written durable. Raises OSError."""
+        self._journal.sync()
+
+    @property
+    def durable_index(self) -> int:
+        """The last entry known to be on the disk."""
+        return self._journal.durable_index
 
     def save_snapshot(self, data: bytes, index: int) -> int:
         """Store an encoded snapshot; returns the lowest snapshot index that is kept."""

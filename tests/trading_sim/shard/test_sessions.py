@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading_sim.protocol.records import COMMAND
-from trading_sim.shard import wire
+from trading_sim.shard import sessions, wire
 from trading_sim.shard.answers import AnswerError, decode_answer
 from trading_sim.shard.attempts import Attempts, ShardRejected
 from trading_sim.shard.entries import BATCH, make_entry
@@ -62,6 +62,34 @@ def test_a_forgotten_request_is_refused_rather_than_executed_again() -> None:
     applied = state.apply(batch(REQUESTS_KEPT + 3, request=2))
     assert (applied.answer, applied.result) == (None, None)
     assert state.machine.executed[2] == 1
+
+
+def test_large_answers_are_forgotten_sooner_and_never_executed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "CLIENT_BYTES", 1_000)
+    table = Sessions()
+    for number in range(1, 11):
+        table.store(1, number, bytes(400), number)
+    assert [table.answer(1, number) is not None for number in (8, 9, 10)] == [False, True, True]
+    assert table.is_stale(1, 8)
+    table.store(1, 11, bytes(5_000), 11)
+    assert table.answer(1, 11) == bytes(5_000), "the newest answer always stays"
+    assert table.is_stale(1, 10)
+
+
+def test_the_answers_of_all_clients_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "TOTAL_BYTES", 10_000)
+    table = Sessions()
+    for index in range(1, 201):
+        table.store(index % 10, index, bytes(100), index)
+    held = sum(table.answer(index % 10, index) is not None for index in range(1, 201))
+    assert 90 <= held <= 100
+    assert table.answer(1, 11) is None
+    assert table.is_stale(1, 11)
+    again = Sessions.decode(table.encode())
+    for index in range(201, 260):
+        for one in (table, again):
+            one.store(index % 7, index, bytes(150), index)
+    assert again.encode() == table.encode(), "a restored table forgets the same answers"
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 50)), max_size=40))
