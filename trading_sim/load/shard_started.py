@@ -25,7 +25,8 @@ START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
 CONTINUOUS = 3
 #: Customers of a measurement never run out of cash or shares: a refusal would measure something else.
-RICHER = 10_000
+RICHER = 1_000
+MOST_SHARES = 500_000_000
 MAKE_AT_ONCE = 4_000.0
 
 
@@ -36,7 +37,7 @@ def measured_config(orders: int) -> ShardConfig:
         {
             **row,
             "cash": row["cash"] * RICHER,
-            "positions": {symbol: quantity * RICHER for symbol, quantity in row["positions"].items()},
+            "positions": {symbol: min(quantity * RICHER, MOST_SHARES) for symbol, quantity in row["positions"].items()},
         }
         for row in config.accounts
     ]
