@@ -107,7 +107,7 @@ def agreement(replicas: Sequence[Mapping[str, Any]]) -> bool | None:
         return False
     hashes: dict[int, list[str]] = {}
     for status in replicas:
-        points = {int(status["applied"]): str(status["state_hash"])}
+        points = {int(status["state_index"]): str(status["state_hash"])}
         points.setdefault(int(status["checkpoint"]["index"]), str(status["checkpoint"]["hash"]))
         for index, state_hash in points.items():
             hashes.setdefault(index, []).append(state_hash)

@@ -190,7 +190,7 @@ def test_replicas_are_compared_only_after_the_same_commands(
     statuses: list[tuple[int, str, int, str]], answer: bool | None
 ) -> None:
     rows = [
-        {"applied": applied, "state_hash": own, "checkpoint": {"index": index, "hash": at}, "hash_mismatches": {}}
+        {"state_index": applied, "state_hash": own, "checkpoint": {"index": index, "hash": at}, "hash_mismatches": {}}
         for applied, own, index, at in statuses
     ]
     assert probes.agreement(rows) is answer

@@ -158,7 +158,7 @@ def _live_probes(state: Path, shard: int) -> list[Probe]:
             status = client.shard_status(shard, centre)
         except ClusterError:
             continue
-        probes.append(Probe(f"{centre} now", status["applied"], int(status["state_hash"], 16)))
+        probes.append(Probe(f"{centre} now", status["state_index"], int(status["state_hash"], 16)))
         if status["checkpoint"]["index"]:
             probes.append(
                 Probe(f"{centre}'s checkpoint", status["checkpoint"]["index"], int(status["checkpoint"]["hash"], 16))

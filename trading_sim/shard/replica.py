@@ -172,6 +172,8 @@ class Replica:
             "applied": engine.applied,
             "last_seq": engine.state.next_seq - 1,
             "last_order_id": engine.state.next_order_id - 1,
+            # A leader executes ahead of what is committed: the hash belongs to the entry it executed last.
+            "state_index": engine.state.index,
             "state_hash": f"{engine.state.state_hash():016x}",
             "checkpoint": {"index": engine.full_checkpoint[0], "hash": f"{engine.full_checkpoint[1]:016x}"},
             "executed": engine.state.index,
