@@ -93,6 +93,9 @@ class Customers:
                 if side == SELL:
                     self.sellable[account, symbol] += int(event["qty"])
             elif kind == REPLACED and order_id in self.open:
+                account, symbol, side, _, before = self.open[order_id]
+                if side == SELL:
+                    self.sellable[account, symbol] += before - int(event["leaves"])
                 self.open[order_id][3:] = [int(event["price"]), int(event["leaves"])]
 
     def _fill(self, order_id: int, quantity: int) -> None:

@@ -19,6 +19,9 @@ ACCOUNTS = 400
 MEMBERS = range(ACCOUNTS + 1, ACCOUNTS + 9)
 AccountRow = dict[str, Any]
 
+HIGHEST_GRADE = 3
+CREDIT_LINE = 1_000_000_00
+
 
 @dataclass(frozen=True)
 class Group:
@@ -48,8 +51,25 @@ def group_of(account: int) -> Group:
     raise ValueError(f"account {account} does not exist: accounts are 1 … {MEMBERS[-1]}")
 
 
+def terms_of(account: int) -> dict[str, Any]:
+    """What a customer may do beside trading shares for its own cash.
+
+    Every tenth private customer borrows; every fourth institution writes options; two of 25 private customers belong together; the grade says how
+    risky a product a customer may buy.
+    """
+    group = group_of(account).name
+    terms: dict[str, Any] = {"grade": 1 + account % 3 if group == "private" else HIGHEST_GRADE}
+    if group == "private" and account % 10 == 0:
+        terms["credit_line"] = CREDIT_LINE
+    if group == "institution" and account % 4 == 0:
+        terms["writes_options"] = True
+    if group == "private" and account % 25 in (0, 1):
+        terms["group"] = 1 + account // 25
+    return terms
+
+
 def accounts_for_shard(shard: int) -> list[AccountRow]:
-    """Rows {"account", "cash", "positions", "status"}, members with "member": true; which symbols a customer holds comes from a generator seeded by the shard."""
+    """Rows {"account", "cash", "positions", "status"}, members with "member": true, and what `terms_of` gives; which symbols a customer holds comes from a generator seeded by the shard."""
     symbols = symbols_for_shard(shard)
     generator = np.random.default_rng((SEED, shard, 1))
     rows = []
@@ -62,6 +82,7 @@ def accounts_for_shard(shard: int) -> list[AccountRow]:
                 "cash": group.cash,
                 "positions": {str(symbol): group.lots * symbols[symbol]["lot"] for symbol in held.tolist()},
                 "status": 0,
+                **terms_of(account),
                 **({"member": True} if account in MEMBERS else {}),
             }
         )

@@ -35,3 +35,11 @@ def test_the_endowment_sums_what_the_accounts_hold():
 def test_text_that_is_no_configuration_is_refused(text):
     with pytest.raises(ShardConfigError):
         ShardConfig.from_json(text)
+
+
+def test_some_customers_borrow_write_options_or_belong_together():
+    rows = {row["account"]: row for row in shard_config(0).accounts}
+    assert sum("credit_line" in row for row in rows.values()) == 34
+    assert sum(row.get("writes_options", False) for row in rows.values()) == 13
+    assert rows[75]["group"] == rows[76]["group"] != 0
+    assert {row["grade"] for row in rows.values()} == {1, 2, 3}
