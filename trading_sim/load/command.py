@@ -30,6 +30,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--surge", type=float, metavar="F", help="multiply all rates for --seconds, then return by itself"
     )
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the surge (default 60)")
+    parser.add_argument(
+        "--fx-shock",
+        type=float,
+        metavar="SIGMAS",
+        help="let cross-border prices fall (SIGMAS below 0) or rise by so many standard deviations: halt, lock, widen for --seconds",
+    )
     parser.add_argument("--json", action="store_true", help="the status as JSON")
     to_file.add_options(parser)
     ramp_command.add_options(parser)
@@ -64,6 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
                 "owner": "command line",
             }
             client.load_fault(surge)
+        if arguments.fx_shock is not None:
+            direction = -1 if arguments.fx_shock < 0 else 1
+            params = {"sigmas": abs(arguments.fx_shock), "direction": direction}
+            owner = {"lease_s": arguments.seconds, "owner": "command line"}
+            client.load_fault({"kind": "fx-shock", "params": params, **owner})
         status = client.load_status()
     except ClusterError as error:
         sys.stderr.write(f"{error}\n")

@@ -15,6 +15,7 @@ from trading_sim.load.audit import Auditor
 from trading_sim.load.calendar import SessionCalendar
 from trading_sim.load.client_book import ClientBook, Operation
 from trading_sim.load.flow import ShardFlow
+from trading_sim.load.fx_shock import FxShocks
 from trading_sim.load.halts import Halts, listen
 from trading_sim.load.keeper import ShardKeeper
 from trading_sim.load.lane import AWAY_S, Fate, Lane
@@ -94,6 +95,7 @@ class CustomersProcess:
             for flow, client in zip(self.flows, self.clients, strict=True)
         ]
         self._addresses = addresses
+        self.shocks = FxShocks(state / "fx-shock.json", self.keepers, time.time)
         self.lanes = self._lanes()
         self.auditor = Auditor(self.book, self.clients, self.accounts, time.monotonic)
         self.ready = False
@@ -180,6 +182,7 @@ class CustomersProcess:
     async def _turn_days(self) -> None:
         while True:
             self.clock.turn()
+            self.shocks.turn()
             self.peak.note(time.time(), self.measures.orders_answered, self.rates.usual)
             await asyncio.sleep(0.1)
 

@@ -31,6 +31,7 @@ class Halts:
         self._has_breaker = [bool(row.get("breaker_ppm")) for row in rows]
         self._continuous_only = [bool(row.get("continuous_only")) for row in rows]
         self._due: dict[int, float] = {}
+        self._held: dict[int, float] = {}
 
     def note_events(self, events: np.ndarray) -> None:
         """Take over what EVENT records say about phases."""
@@ -73,6 +74,11 @@ class Halts:
         """The symbol was told to trade again."""
         self._due.pop(symbol, None)
 
+    def hold(self, symbols: list[int], seconds: float) -> None:
+        """These symbols are not due before so many seconds have passed."""
+        for symbol in symbols:
+            self._held[symbol] = self._now() + seconds
+
     def clear(self) -> None:
         """A phase for every symbol ends all halts."""
         self._due.clear()
@@ -82,7 +88,8 @@ class Halts:
         return sorted(self._due)
 
     def _halt(self, symbol: int) -> None:
-        self._due.setdefault(symbol, self._now() + self._lengths[symbol])
+        due = max(self._now() + self._lengths[symbol], self._held.get(symbol, 0.0))
+        self._due[symbol] = max(self._due.get(symbol, due), self._held.get(symbol, 0.0))
 
 
 async def listen(halts: Halts, addresses: Sequence[str], lost: Callable[[], None]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class ShardKeeper:
     request_number: Callable[[], int]
     state: ShardState | None = None
     commands: int = 0
+    given: deque[np.ndarray] = field(default_factory=deque)
+    """Commands of the operator that wait to be sent, in order; each batch may be repeated without harm."""
     halts: Halts | None = None
     """What is halted; None for a shard without breakers."""
 
@@ -60,6 +63,11 @@ class ShardKeeper:
         if self.state is None:
             await self.observe()
             return True
+        if self.given:
+            if len(self.given[0]):
+                await self._send(self.given[0])
+            self.given.popleft()
+            return True
         step = next_step(self.state, self.clock.day, self.clock.moment())
         if step is None:
             return await self._reopen()
@@ -71,6 +79,15 @@ class ShardKeeper:
             if self.halts:
                 self.halts.clear()
         return True
+
+    def give(self, commands: np.ndarray) -> None:
+        """Send these COMMAND records of the operator before anything else."""
+        self.given.append(commands)
+
+    def hold(self, symbols: list[int], seconds: float) -> None:
+        """Do not reopen these symbols for so long."""
+        if self.halts:
+            self.halts.hold(symbols, seconds)
 
     def forget(self) -> None:
         """What is known may be wrong: ask anew in the next round."""
@@ -88,7 +105,7 @@ class ShardKeeper:
         return True
 
     async def _send(self, command: np.ndarray) -> bool:
-        """Send one phase command; true when the shard refused it."""
+        """Send commands of the operator; true when the shard refused one."""
         reply = await self.client.submit(command, self.request_number())
         self.commands += 1
         self.flow.customers.note_events(reply.events)
@@ -96,7 +113,7 @@ class ShardKeeper:
             self.halts.note_events(reply.events)
         if len(reply.rejects):
             price, reason = command["price"][0], reply.rejects["reason"][0]
-            log.warning("shard %d refused phase %d, reason %d", self.shard, price, reason)
+            log.warning("shard %d refused a command of price %d, reason %d", self.shard, price, reason)
             await asyncio.sleep(PAUSE_S)
         return bool(len(reply.rejects))
 

@@ -24,6 +24,11 @@ class FairPrices:
         """Go on from the last traded prices (after a restart, or at a new day)."""
         self._log = np.log(np.maximum(prices.astype(float), 1.0))
 
+    def jump(self, symbols: list[int], factor: float) -> None:
+        """Multiply the fair prices of some symbols, for good: what they return to moves too."""
+        self._log[symbols] += np.log(factor)
+        self._log_base[symbols] += np.log(factor)
+
     def step(self, day_part: float) -> None:
         """Let `day_part` of a trading day pass."""
         shock = self._generator.standard_normal(len(self._log))

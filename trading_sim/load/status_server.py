@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from trading_sim.load.fx_shock import KIND
 from trading_sim.load.measures import single
 from trading_sim.load.rates import SettingsError
 
@@ -75,13 +76,17 @@ class Routes:
     async def faults(self, request: web.Request) -> web.Response:
         rates = self._process.rates
         rates.expire()
-        held = [*rates.surges.values(), *([rates.level] if rates.level else [])]
+        shock = self._process.shocks.shock
+        held = [*rates.surges.values(), *([rates.level] if rates.level else []), *([shock] if shock else [])]
         return web.json_response({"faults": [one.describe(rates.now()) for one in held]})
 
     async def add_fault(self, request: web.Request) -> web.Response:
         rates = self._process.rates
         try:
             body, lease = await _body(request), secrets.token_hex(8)
+            if isinstance(body, dict) and body.get("kind") == KIND:
+                shock = self._process.shocks.begin(body, lease, self._process.clock.moment().phase)
+                return web.json_response(shock.describe(rates.now()))
             if isinstance(body, dict) and body.get("kind") == "level":
                 return web.json_response(rates.hold_level(body, lease).describe(rates.now()))
             surge = rates.add_surge(body, lease)
@@ -91,7 +96,8 @@ class Routes:
         return web.json_response(surge.describe(rates.now()))
 
     async def remove_fault(self, request: web.Request) -> web.Response:
-        removed = self._process.rates.remove(request.match_info["lease"])
+        lease = request.match_info["lease"]
+        removed = self._process.shocks.end(lease) or self._process.rates.remove(lease)
         self._process.save_settings()
         return web.json_response({"removed": removed})
 
