@@ -17,20 +17,23 @@ import psutil
 from django.conf import settings
 from django.db import connection
 
-from seeops.automation.models import Run
+from seeops.automation.models import Run, StepRun
 from seeops.environment import BASE_DIR
 
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def spawn(run_id: int) -> None:
-    """Start the runner of a run and leave it alone: it outlives the worker that starts it."""
+Supervised = Run | StepRun
+
+
+def spawn(pk: int, module: str = "seeops.automation.runner") -> None:
+    """Start the process of a run (or of a step) and leave it alone: it outlives the worker that starts it."""
     _children[:] = [child for child in _children if child.poll() is None]
     folder = Path(settings.VAR_DIR) / "log"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "runner.log").open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "seeops.automation.runner", str(run_id)],
+            [sys.executable, "-m", module, str(pk)],
             cwd=BASE_DIR,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -56,18 +59,18 @@ def identity() -> dict[str, object]:
     return {"pid": own.pid, "pid_started_at": own.create_time(), "host": socket.gethostname()}
 
 
-def here(run: Run) -> bool:
+def here(run: Supervised) -> bool:
     """Whether the run's process was started on this machine, so that it can be looked at."""
     return run.host == socket.gethostname()
 
 
-def alive(run: Run) -> bool:
+def alive(run: Supervised) -> bool:
     """Whether exactly the process that claimed the run is still there (and not a zombie)."""
     found = _process(run)
     return found is not None
 
 
-def end(run: Run) -> bool:
+def end(run: Supervised) -> bool:
     """Kill the run's process and what it started. False when it is gone already."""
     found = _process(run)
     if found is None:
@@ -82,7 +85,7 @@ def end(run: Run) -> bool:
     return True
 
 
-def _process(run: Run) -> psutil.Process | None:
+def _process(run: Supervised) -> psutil.Process | None:
     if run.pid is None or run.pid_started_at is None or not here(run):
         return None
     try:

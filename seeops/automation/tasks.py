@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seeops.automation import services
+from seeops.automation.workflows import engine
 from seeops.celery import app
 
 
@@ -16,4 +17,18 @@ def runs_reconcile_task() -> None:
     services.runs_reconcile()
 
 
-BEAT_SCHEDULE = {"automation-reconcile": {"task": runs_reconcile_task.name, "schedule": 2.0}}
+@app.task
+def workflow_advance_task(run_id: int) -> None:
+    engine.advance(run_id)
+
+
+@app.task(expires=10)
+def workflows_reconcile_task() -> None:
+    for run_id in engine.driven():
+        engine.advance(run_id)
+
+
+BEAT_SCHEDULE = {
+    "automation-reconcile": {"task": runs_reconcile_task.name, "schedule": 2.0},
+    "workflows-reconcile": {"task": workflows_reconcile_task.name, "schedule": 2.0},
+}
