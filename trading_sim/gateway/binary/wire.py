@@ -179,7 +179,7 @@ def _text(value: str, size: int) -> bytes:
 def _read_text(data: bytes, what: str) -> str:
     text = data.rstrip(b"\0")
     if not text.isascii() or not all(32 < byte < 127 for byte in text):
-        raise WireError(f"{what} holds something other than printable ASCII")
+        raise WireError(f"{what} holds something other than printable ASCII without spaces")
     return text.decode("ascii")
 
 
