@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "seeops.releases",
     "seeops.resilience",
     "seeops.capacity",
+    "seeops.surveillance",
     "seeops.maturity",
     "seeops.console",
 ]

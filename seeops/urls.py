@@ -16,6 +16,7 @@ urlpatterns = [
     path("automation/", include("seeops.automation.urls")),
     path("watch/", include("seeops.monitoring.urls")),
     path("alerts/", include("seeops.alerts.urls")),
+    path("surveillance/", include("seeops.surveillance.urls")),
     path("experiments/", include("seeops.resilience.urls")),
     path("capacity/", include("seeops.capacity.urls")),
     path("maturity/", include("seeops.maturity.urls")),

@@ -141,3 +141,25 @@ def end_level(owner: str) -> bool:
         held = [fault for fault in client().load_faults() if fault["kind"] == "level" and fault["owner"] == owner]
         removed = [client().clear_load_fault(fault["lease"])["removed"] for fault in held]
     return any(removed)
+
+
+SURVEILLANCE = frozenset(
+    {
+        "surveillance_status",
+        "surveillance_cases",
+        "surveillance_case",
+        "close_surveillance_case",
+        "restricted_accounts",
+        "watched_account",
+        "set_account_status",
+        "account_action",
+    }
+)
+
+
+def surveillance(call: str, *args: Any, **params: Any) -> Any:
+    """Ask the cluster's market surveillance; `call` is a method of the client named in SURVEILLANCE."""
+    if call not in SURVEILLANCE:
+        raise ValueError(f"{call!r} is not a call of the surveillance")
+    with translated():
+        return getattr(client(), call)(*args, **params)

@@ -20,6 +20,7 @@ APPS = (
     "releases",
     "resilience",
     "capacity",
+    "surveillance",
     "maturity",
 )
 

@@ -93,6 +93,7 @@ PLACES: list[Place] = [
         [
             Item(_("Dashboards"), "monitoring:list", "watch.view"),
             Item(_("Alerts"), "alerts:list", "alert.view", _alerts),
+            Item(_("Surveillance"), "surveillance:list", "surveillance.view"),
             Item(_("Capacity"), "capacity:list", "capacity.view", _capacity),
         ],
     ),

@@ -29,7 +29,7 @@ _cache: dict[str, tuple[float, list[Target]]] = {}
 
 
 def http_sd(job: str) -> list[Target]:
-    """Targets of `job` (node, centre, shard, load, gateway, console) as Prometheus reads them: [{"targets": [...], "labels": {...}}].
+    """Targets of `job` (node, centre, shard, load, gateway, surveillance, console) as Prometheus reads them: [{"targets": [...], "labels": {...}}].
 
     At most one query, and none within 10 s of the last. When the database or the cluster's endpoints cannot be read, the
     last good list is answered. Raises InvalidInput for an unknown job, Unavailable when there never was a good list.
@@ -132,6 +132,12 @@ def _gateway() -> list[Target]:
     return [_target(found["http"], {"instance": "gateway"})] if found else []
 
 
+def _surveillance() -> list[Target]:
+    """None for a cluster that was started before there was surveillance."""
+    found = door.endpoints().get("surveillance")
+    return [_target(found, {"instance": "surveillance"})] if found else []
+
+
 def _console() -> list[Target]:
     return [_target(settings.CONSOLE_URL, {"instance": "console"})]
 
@@ -142,5 +148,6 @@ JOBS: dict[str, Callable[[], list[Target]]] = {
     "shard": _shards,
     "load": _load,
     "gateway": _gateway,
+    "surveillance": _surveillance,
     "console": _console,
 }

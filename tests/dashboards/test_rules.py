@@ -110,6 +110,26 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'trading_shard_state_hash_mismatch_total{shard="0",centre="WH-A"}': "1x60"},
         {'trading_shard_state_hash_mismatch_total{shard="0",centre="WH-A"}': "0x60"},
     ),
+    "SurveillanceWatch": (
+        {'trading_surveillance_open_cases{pattern="wash",step="watch"}': "1x60"},
+        {'trading_surveillance_open_cases{pattern="wash",step="watch"}': "0x60"},
+    ),
+    "SurveillanceWarn": (
+        {'trading_surveillance_open_cases{pattern="wash",step="warn"}': "1x60"},
+        {'trading_surveillance_open_cases{pattern="unwatched",step="warn"}': "1x60"},
+    ),
+    "SurveillanceAct": (
+        {'trading_surveillance_open_cases{pattern="wash",step="act"}': "1x60"},
+        {'trading_surveillance_open_cases{pattern="wash",step="act"}': "0x60"},
+    ),
+    "SurveillanceBlind": (
+        {'trading_surveillance_watching{shard="0"}': "0x60"},
+        {'trading_surveillance_watching{shard="0"}': "1x60", 'trading_surveillance_lag_seconds{shard="0"}': "0.2x60"},
+    ),
+    "SurveillanceMissed": (
+        {'trading_surveillance_open_cases{pattern="unwatched",step="warn"}': "1x60"},
+        {'trading_surveillance_open_cases{pattern="unwatched",step="warn"}': "0x60"},
+    ),
     "CentreDown": ({'up{job="centre",centre="SZ-A"}': "0x60"}, {'up{job="centre",centre="SZ-A"}': "1x60"}),
     "TargetDown": ({'up{job="load",instance="load"}': "0x60"}, {'up{job="load",instance="load"}': "1x60"}),
     "TargetsMissing": (
@@ -171,7 +191,7 @@ def test_all_rule_files_are_valid() -> None:
 def test_alerts_say_what_how_bad_and_what_to_do(name: str) -> None:
     rule = DEFINED[name]
     assert rule["labels"]["severity"] in SEVERITIES
-    assert rule["labels"]["level"] in {"node", "service", "chain", "shard", "centre", "platform"}
+    assert rule["labels"]["level"] in {"node", "service", "chain", "shard", "centre", "platform", "surveillance"}
     assert {"summary", "summary_zh", "description", "description_zh"} <= set(rule["annotations"])
     assert rule["annotations"]["runbook_url"] == f"/alerts/runbooks/{name}/"
 

@@ -179,6 +179,55 @@ class ClusterClient:
         """Every client session: protocol, accounts, connected, sequence numbers, open orders; never secrets."""
         return self._call("GET", f"{self._gateway_url()}/sessions")["sessions"]
 
+    # Surveillance
+    def _surveillance_url(self) -> str:
+        try:
+            return self.endpoints["surveillance"]
+        except KeyError:
+            raise UnknownName("this cluster was started without surveillance") from None
+
+    def surveillance_status(self) -> dict:
+        """{mode, watching, shards, open_cases, restricted_accounts}; `watching` is false as soon as one shard is not followed."""
+        return self._call("GET", f"{self._surveillance_url()}/status")
+
+    def surveillance_cases(self, **filters: object) -> dict:
+        """{cases, next, total}, newest first. Filters: state, pattern, step, account, shard, symbol, limit, before."""
+        return self._call("GET", f"{self._surveillance_url()}/cases", params=filters)
+
+    def surveillance_case(self, case: int) -> dict:
+        """A case with evidence, steps and actions. Raises Refused (unknown_case)."""
+        return self._call("GET", f"{self._surveillance_url()}/cases/{case}")
+
+    def close_surveillance_case(self, case: int, *, actor: str, note: str) -> dict:
+        """A person is done with a case. Raises Refused (not_open)."""
+        return self._call("POST", f"{self._surveillance_url()}/cases/{case}/close", json={"actor": actor, "note": note})
+
+    def restricted_accounts(self) -> list[dict]:
+        """Accounts that an action left restricted, with that action."""
+        return self._call("GET", f"{self._surveillance_url()}/accounts")["accounts"]
+
+    def watched_account(self, account: int) -> dict:
+        """{account, shards: {shard: status, null when the shard does not answer}, actions, cases}."""
+        return self._call("GET", f"{self._surveillance_url()}/accounts/{account}")
+
+    def set_account_status(
+        self, account: int, status: int, *, reason: str, actor: str, key: str, case: int | None = None
+    ) -> dict:
+        """Give an account a status (0 active, 1 cancel-only, 2 suspended) on every shard, once per key.
+
+        The answer's `outcome` is executed, refused, requested (not answered yet) or unknown; ask `account_action` with the key later.
+        """
+        body = {"status": status, "reason": reason, "actor": actor, "key": key, "case": case}
+        return self._call("POST", f"{self._surveillance_url()}/accounts/{account}/status", json=body)
+
+    def account_action(self, key: str) -> dict:
+        """What became of an action. Raises Refused (unknown_action)."""
+        return self._call("GET", f"{self._surveillance_url()}/actions/{key}")
+
+    def set_surveillance_mode(self, mode: str) -> dict:
+        """act: severe cases restrict accounts by themselves; "advise": people decide."""
+        return self._call("POST", f"{self._surveillance_url()}/settings", json={"mode": mode})
+
     # Processes
     def processes(self) -> dict:
         """The supervisor's children: {children: {name: {pid, running, restarts, started_at}}}."""

@@ -22,8 +22,8 @@ GATEWAY_PORTS = ("binary", "fix", "market_data", "http")
 
 @dataclass(frozen=True)
 class Layout:
-    """Ports follow from the base port: control +0, centres +1 …, load +4, gateway +5 … +8 (binary, FIX, market data, HTTP), shard s
-    replica r: +20+3s+r and +40+3s+r (HTTP)."""
+    """Ports follow from the base port: control +0, centres +1 …, load +4, gateway +5 … +8 (binary, FIX, market data, HTTP),
+    surveillance +9, shard s replica r: +20+3s+r and +40+3s+r (HTTP)."""
 
     topology: Topology
     state: Path
@@ -43,6 +43,10 @@ class Layout:
         """binary, fix, market_data, http."""
         return {name: self.load_port + 1 + at for at, name in enumerate(GATEWAY_PORTS)}
 
+    @property
+    def surveillance_port(self) -> int:
+        return self.load_port + 1 + len(GATEWAY_PORTS)
+
     def centre_port(self, centre: str) -> int:
         return self.base_port + 1 + list(self.topology.centres).index(centre)
 
@@ -57,7 +61,14 @@ class Layout:
             for port in self.replica_ports(shard, centre)
         ]  # fmt: skip
         centres = [self.centre_port(centre) for centre in self.topology.centres]
-        return [self.control_port, *centres, self.load_port, *self.gateway_ports.values(), *replicas]
+        return [
+            self.control_port,
+            *centres,
+            self.load_port,
+            *self.gateway_ports.values(),
+            self.surveillance_port,
+            *replicas,
+        ]
 
     def url(self, port: int) -> str:
         return f"http://{HOST}:{port}"
@@ -85,6 +96,7 @@ class Layout:
                 name: self.url(port) if name == "http" else f"{HOST}:{port}"
                 for name, port in self.gateway_ports.items()
             },
+            "surveillance": self.url(self.surveillance_port),
             "shards": shards,
             "scale": self.topology.scale,
             "config": str(self.config.resolve()) if self.config else None,

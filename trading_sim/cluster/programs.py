@@ -87,5 +87,14 @@ def gateway(layout: Layout) -> list[Child]:
     ]  # fmt: skip
 
 
+def surveillance(layout: Layout) -> list[Child]:
+    return [
+        _child(
+            layout, "surveillance", "trading_sim.surveillance.process", "--state", str(layout.state / "surveillance"),
+            "--endpoints", str(layout.endpoints_file), "--http", f"{HOST}:{layout.surveillance_port}",
+        )
+    ]  # fmt: skip
+
+
 def all_programs(layout: Layout) -> list[Child]:
-    return [*replicas(layout), *centres(layout), *load(layout), *gateway(layout)]
+    return [*replicas(layout), *centres(layout), *load(layout), *gateway(layout), *surveillance(layout)]

@@ -175,15 +175,18 @@ class Stage:
             if phase == CONTINUOUS and now >= self.play.close_s:
                 phase = LOCKED
                 yield self._apply(phase_command(LOCKED), now)
-            self.flow.step(STEP_S / 1800.0)
-            made = self.flow.make({k: v * STEP_S * self.play.rate for k, v in RATES.items()}, self._everyone, phase)
-            for orders in made.values():
-                yield self._flow(orders, now)
+            yield from self.step_flow(now, phase)
             for actor in self.actors:
-                entry = self._act(actor, now)
+                entry = self.step_actor(actor, now)
                 if entry is not None:
                     yield entry
         yield self._apply(phase_command(CLOSED), self.play.end_s)
+
+    def step_flow(self, now: float, phase: int = CONTINUOUS) -> list[Played]:
+        """The ordinary orders of one step at `now` seconds."""
+        self.flow.step(STEP_S / 1800.0)
+        due = {chain: rate * STEP_S * self.play.rate for chain, rate in RATES.items()}
+        return [self._flow(orders, now) for orders in self.flow.make(due, self._everyone, phase).values()]
 
     def _flow(self, orders: np.ndarray, now: float) -> Played:
         entry, rejected = self._applied(orders, now)
@@ -193,7 +196,8 @@ class Stage:
         )
         return entry
 
-    def _act(self, actor: Actor, now: float) -> Played | None:
+    def step_actor(self, actor: Actor, now: float) -> Played | None:
+        """What an actor does at `now` seconds; None: nothing."""
         if actor.ended_s is not None or now < actor.starts_s:
             return None
         row = self.market.query_symbol(actor.symbol)

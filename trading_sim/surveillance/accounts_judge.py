@@ -84,7 +84,8 @@ def _ramping(
     taking = np.divide(taken, all_taken, out=np.zeros_like(taken), where=all_taken > 0)
     sided = np.divide(taken, taken.sum(axis=1, keepdims=True), out=np.zeros_like(taken), where=taken > 0)
     far = np.minimum(impact / rule.move, 2.0) * np.minimum(cells["takes_d"] * fade / rule.moves, 1.0)
-    score = 10 * far * np.sqrt(share * taking) * (sided >= rule.one_sided)
+    enough = (sided >= rule.one_sided) & (taking >= rule.taking)
+    score = 10 * far * np.sqrt(share * taking) * enough
     side = score.argmax(axis=1)
     best = score.max(axis=1)
     closing = rows["closing"] > 0

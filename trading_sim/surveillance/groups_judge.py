@@ -14,9 +14,12 @@ import numpy as np
 from trading_sim.surveillance.absorb import find_cells
 from trading_sim.surveillance.findings import Finding
 from trading_sim.surveillance.tables import Tables
-from trading_sim.surveillance.thresholds import COORDINATED, WASH, Thresholds
+from trading_sim.surveillance.thresholds import COORDINATED, WASH, Coordinated, Thresholds
 
-MOST_MEMBERS = 64
+#: Beyond so many it is the market itself, whose traders of course trade among themselves: only stronger edges count then.
+MOST_MEMBERS = 12
+STRONGER = 1.6
+ROUNDS = 4
 
 
 def judge_groups(shard: int, tables: Tables, at: np.ndarray, now_ns: int, limits: Thresholds) -> Iterator[Finding]:
@@ -65,21 +68,9 @@ def _judge_symbol(shard: int, graph: _Graph, symbol: int, now_ns: int, limits: T
 
 def _groups(shard: int, graph: _Graph, symbol: int, now_ns: int, limits: Thresholds) -> Iterator[Finding]:
     rule = limits.coordinated
-    strong = (graph.trades >= rule.trades) & (graph.mutual >= rule.mutual)
-    if strong.sum() < 2:
-        return
-    groups = _components(graph.low[strong].tolist(), graph.high[strong].tolist())
-    label = {member: number for number, members in enumerate(groups) for member in members}
-    lows = np.array([label.get(account, -1) for account in graph.low.tolist()])
-    highs = np.array([label.get(account, -1) for account in graph.high.tolist()])
-    within = np.where(lows == highs, lows, -1)
-    trades = np.bincount(within[within >= 0], graph.trades[within >= 0], minlength=len(groups))
-    for number, members in enumerate(groups):
-        if len(members) < 3 or trades[number] - 2 < rule.steps.watch:
-            continue  # too little for any group of them
-        inner = within == number
+    for members, inner in _suspects(graph, rule):
         members = graph.peeled(members, inner, rule.member, rule.member_trades)
-        if not 3 <= len(members) <= MOST_MEMBERS:
+        if len(members) < 3:
             continue
         count, share, balance = graph.inside(members)
         # A chain of chance needs one trade less than it has members: only what goes beyond that is evidence.
@@ -89,6 +80,33 @@ def _groups(shard: int, graph: _Graph, symbol: int, now_ns: int, limits: Thresho
         figures = {"trades": round(count), "share": round(100 * share), "members": len(members)}
         first, step = int(graph.first[graph.inner(members)].min()), rule.steps.of(score)
         yield Finding(COORDINATED, shard, symbol, tuple(members), step, score, first, now_ns, figures)
+
+
+def _suspects(graph: _Graph, rule: Coordinated) -> Iterator[tuple[list[int], np.ndarray]]:
+    """(members, bool[n] pairs among them) of every component of 3 … MOST_MEMBERS that could reach the step watch.
+
+    A larger one is taken apart by asking more of its edges, so that a ring within a busy market is still found.
+    """
+    within = np.ones(len(graph.low), bool)
+    factor = 1.0
+    for _ in range(ROUNDS):
+        strong = within & (graph.trades >= rule.trades * factor) & (graph.mutual >= rule.mutual * factor)
+        if strong.sum() < 2:
+            return
+        groups = _components(graph.low[strong].tolist(), graph.high[strong].tolist())
+        label = {member: number for number, members in enumerate(groups) for member in members}
+        lows = np.array([label.get(account, -1) for account in graph.low.tolist()])
+        highs = np.array([label.get(account, -1) for account in graph.high.tolist()])
+        place = np.where(lows == highs, lows, -1)
+        trades = np.bincount(place[place >= 0], graph.trades[place >= 0], minlength=len(groups))
+        large = [number for number, members in enumerate(groups) if len(members) > MOST_MEMBERS]
+        for number, members in enumerate(groups):
+            if 3 <= len(members) <= MOST_MEMBERS and trades[number] - 2 >= rule.steps.watch:
+                yield members, place == number
+        if not large:
+            return
+        within = np.isin(place, large)
+        factor *= STRONGER
 
 
 @dataclass

@@ -100,7 +100,7 @@ class Coordinated:
     member_trades: float = 1.5
     inside: float = 0.45
     balance: float = 0.3
-    steps: Steps = Steps(1.0, 1.5, 2.0)
+    steps: Steps = Steps(0.8, 1.2, 1.5)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Oversized:
     """One order as a multiple of the symbol's 99th percentile."""
 
     window_s: float = 60.0
-    steps: Steps = Steps(4.0, 8.2, 8.8)
+    steps: Steps = Steps(4.0, 8.5, 9.0)
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,14 @@ class Ramping:
     """Price moved by an account's own one-sided taking before and during the closing auction.
 
     Score: 10 × the move as a multiple of `move` (at most 2) × moves of `moves` (at most 1) × the geometric mean of its parts of the symbol's move and
-    taking on that side; 0 when less than `one_sided` of its taking was on one side.
+    taking on that side; 0 when less than `one_sided` of its taking was on one side, or it was less than `taking` of the symbol's.
     """
 
     move: float = 0.005
     moves: float = 4.0
     one_sided: float = 0.8
-    steps: Steps = Steps(2.2, 3.0, 3.6)
+    taking: float = 0.2
+    steps: Steps = Steps(3.0, 4.4, 4.6)
     #: Outside the closing auction the same is only watched.
     early: Steps = Steps(6.0, 1e9, 1e9)
 

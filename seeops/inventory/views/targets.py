@@ -12,7 +12,7 @@ from seeops.inventory.discovery import http_sd
 
 
 class TargetsView(APIView):
-    """HTTP service discovery: the targets of one job (node, centre, shard, load, console)."""
+    """HTTP service discovery: the targets of one job (node, centre, shard, load, gateway, surveillance, console)."""
 
     @extend_schema(responses={200: {"type": "array", "items": {"type": "object"}}})
     def get(self, request: Request, job: str) -> Response:
