@@ -33,7 +33,7 @@ class RiskLimits:
     collateral_ppm: int = 700_000
 
     def __post_init__(self) -> None:
-        for name in ("max_quantity", "max_notional", "max_position", "rate_max", "rate_window_ns"):
+        for name in ("max_quantity", "max_notional", "max_position", "rate_max", "rate_window_ns", "initial_ppm"):
             if getattr(self, name) < 1:
                 raise ValueError(f"risk limit {name} is {getattr(self, name)}: it must be at least 1")
         for name, most in (

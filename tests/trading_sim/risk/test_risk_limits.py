@@ -19,6 +19,7 @@ from trading_sim.shard.machine import split_refused
         {"rate_window_ns": 0},
         {"collar_ppm": -1},
         {"maintenance_ppm": -1},
+        {"initial_ppm": 0},
         {"max_quantity": 10**10},
         {"max_notional": 10**13},
     ],
