@@ -34,7 +34,7 @@ bench:
 	$(BIN)/python -m pytest -m bench -s tests/bench
 
 soak:
-	@$(PYTHON) -m seeops.bootstrap setup --tests
+	@$(PYTHON) -m seeops.bootstrap setup --tests --soak
 	$(BIN)/python -m pytest -m soak -s --timeout 7200 tests
 
 down:

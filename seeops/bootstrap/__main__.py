@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     add = commands.add_parser("setup", help="make everything ready, start nothing")
     add.add_argument("--tests", action="store_true", help="also what the tests need: a browser and fonts")
+    add.add_argument("--soak", action="store_true", help="also what the soak tests need; built from source for minutes")
     add.set_defaults(command=_setup)
     commands.add_parser("run", help="set up and start, stay in the foreground").set_defaults(command=_run)
     commands.add_parser("down", help="stop everything").set_defaults(command=_down)
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _setup(instance: Instance, options: argparse.Namespace) -> None:
     # Tests bring up instances of their own; a product that runs keeps its database to itself.
-    setup.setup(instance, for_tests=options.tests, only_shared=options.tests)
+    setup.setup(instance, for_tests=options.tests, for_soak=options.soak, only_shared=options.tests)
 
 
 def _run(instance: Instance, options: argparse.Namespace) -> None:

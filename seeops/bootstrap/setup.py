@@ -31,12 +31,17 @@ class Prepared:
     embedded: set[str]
 
 
-def setup(instance: Instance, *, for_tests: bool = False, only_shared: bool = False) -> Prepared | None:
+def setup(
+    instance: Instance, *, for_tests: bool = False, for_soak: bool = False, only_shared: bool = False
+) -> Prepared | None:
     """Do all steps in order. Raises SetupError with one sentence when one cannot be done; run again, it goes on there."""
     with _one_at_a_time():
         _check_machine(instance)
         with step("Python packages") as note:
             venv.ensure(note)
+        if for_soak:
+            with step("Packages of the soak tests (built from source once)") as note:
+                venv.ensure_soak(note)
         if "prometheus" in embedded_parts() or "alertmanager" in embedded_parts() or for_tests:
             with step("Prometheus and Alertmanager") as note:
                 tools.ensure_monitoring(note)

@@ -16,9 +16,12 @@ from .report import StepNote
 from .stamps import Stamp, digest
 
 REQUIREMENTS = ROOT / "requirements.txt"
+SOAK_REQUIREMENTS = Path(__file__).with_name("requirements-soak.txt")
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 LOG = LOGS / "setup-venv.log"
 NO_REGISTRY = "The Python packages could not be installed: check that the package registry (PyPI) can be reached, then run the same command again"
+
+NO_BUILD = "QuickFIX could not be built: it needs a C++ compiler (Debian package g++) and the package registry"
 
 
 def ensure(note: StepNote) -> None:
@@ -29,15 +32,30 @@ def ensure(note: StepNote) -> None:
         return
     stamp.forget()
     _create()
+    note.set(_install(REQUIREMENTS, NO_REGISTRY))
+    stamp.write()
+
+
+def ensure_soak(note: StepNote) -> None:
+    """What only the soak tests need: packages that are built from source for minutes, which nobody else should wait for."""
+    stamp = Stamp(STAMPS, "venv-soak", digest(REQUIREMENTS, SOAK_REQUIREMENTS, CONSTRAINTS, sys.version))
+    if stamp.is_current():
+        note.set("unchanged")
+        return
+    stamp.forget()
+    note.set(_install(SOAK_REQUIREMENTS, NO_BUILD))
+    stamp.write()
+
+
+def _install(requirements: Path, sorry: str) -> str:
     environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     uv = _uv(environment)
     if uv:
         command = [uv, "pip", "install", "--python", VENV_PYTHON, "--compile-bytecode"]
     else:
         command = [VENV_PYTHON, "-m", "pip", "install"]
-    run_logged([*command, "-r", REQUIREMENTS, "-c", CONSTRAINTS], LOG, sorry=NO_REGISTRY, env=environment)
-    stamp.write()
-    note.set("installed with uv" if uv else "installed with pip")
+    run_logged([*command, "-r", requirements, "-c", CONSTRAINTS], LOG, sorry=sorry, env=environment)
+    return "installed with uv" if uv else "installed with pip"
 
 
 def _create() -> None:
