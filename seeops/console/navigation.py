@@ -62,6 +62,12 @@ def _capacity(person: Any) -> int:
     return selectors.short_of_capacity()
 
 
+def _workflows(person: Any) -> int:
+    from seeops.automation import workflow_selectors
+
+    return workflow_selectors.waiting_for(person)
+
+
 PLACES: list[Place] = [
     Place("now", _("Now"), "◉", [Item(_("Overview"), "console:overview", "estate.view")]),
     Place(
@@ -84,6 +90,7 @@ PLACES: list[Place] = [
             Item(_("Releases"), "releases:list", "release.view", _releases),
             Item(_("Shadow runs"), "capacity:shadows", "capacity.view"),
             Item(_("Automation"), "automation:list", "automation.view"),
+            Item(_("Workflows"), "automation:workflows", "automation.view", _workflows),
         ],
     ),
     Place(

@@ -15,6 +15,8 @@ function morphNode(from, to) {
   // A chart keeps what it drew as long as it shows the same figure.
   if (from.dataset.chart && from.dataset.chart === to.dataset?.chart) return;
   morphAttributes(from, to);
+  // The graph of a workflow is drawn anew in place from its attributes.
+  if (from.dataset.flow) return;
   morphChildren(from, to);
 }
 

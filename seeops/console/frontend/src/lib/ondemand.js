@@ -1,8 +1,9 @@
-// Charts, graphs and the release board are heavy: their scripts load only on pages that hold one.
+// Charts, graphs, the release board and workflows are heavy: their scripts load only on pages that hold one.
 const wanted = {
   "[data-chart]": () => import("./charts.js"),
   "[data-graph]": () => import("./graph.js"),
   "[data-board]": () => import("./board.js"),
+  "[data-flow]": () => import("./flow.js"),
 };
 
 export function loadOnDemand(root) {
