@@ -13,6 +13,7 @@ SUBJECTS = {
     "bench": ("trading_sim.cluster.bench", "measure what a running cluster costs"),
     "packages": ("trading_sim.nodes.packages", "build the repository of release packages"),
     "load": ("trading_sim.load.command", "show or change the order flow"),
+    "shard": ("trading_sim.shard.commands", "let the remote site take over shards when both others are gone for good"),
     "verify": ("trading_sim.cluster.verify", "check that a run lost nothing, executed nothing twice, conserved all"),
     "replay": ("trading_sim.matching.replay", "run recorded commands through the matching core"),
 }

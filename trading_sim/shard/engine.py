@@ -8,6 +8,7 @@ out what consensus left in its outputs: messages leave, writing begins, and whil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from trading_sim.shard import takeover
 from trading_sim.shard.asked import Asked, Reply
 from trading_sim.shard.engine_seams import Limits, Seams
 from trading_sim.shard.entries import BATCH, COMMAND_BYTES, Entry
@@ -58,6 +59,7 @@ class Engine:
         self.failure: BaseException | None = None
         self.fsyncs = self.snapshots_taken = self.requests_repeated = 0
         self.full_checkpoint = (0, 0)
+        self.heard_ns = dict.fromkeys(peers, seams.clock.monotonic_ns())
         self._sequencer: Sequencer | None = None
         self._led_term = -1
         self._gathering = self._proposed = False
@@ -97,6 +99,7 @@ class Engine:
         """A member has sent something."""
         if self.failure is not None:
             return
+        self.heard_ns[peer] = self._seams.clock.monotonic_ns()
         if isinstance(message, AppendRequest | AppendReply):
             self.hashes.reported(peer, message.hash_index, message.state_hash)
         self.raft.step(peer, message, self._seams.clock.monotonic_ns())
@@ -177,6 +180,13 @@ class Engine:
                 self._drain()
                 return True
         return False
+
+    def take_over(self) -> dict:
+        """Go on as the only member, the others being gone for good; what is known about the loss. Raises TakeoverRefused."""
+        taken = takeover.stated(self, self._seams.clock.monotonic_ns())
+        self.raft.take_over(self._seams.clock.monotonic_ns())
+        self._drain()
+        return taken | {"term": self.raft.term}
 
     def fail(self, error: BaseException) -> None:
         """Take part no longer: nothing is acknowledged, nobody gets a vote."""

@@ -1,4 +1,5 @@
-"""The replica's HTTP side: `/metrics`, `/status`, and `/faults` (GET, POST {kind, params, lease_s, owner}, DELETE /faults/{lease})."""
+"""The replica's HTTP side: `/metrics`, `/status`, and `/faults` (GET, POST {kind, params, lease_s, owner}, DELETE /faults/{lease}), `/takeover` (POST
+{confirm, owner, reason})."""
 
 import json
 from typing import Protocol
@@ -6,11 +7,13 @@ from typing import Protocol
 from aiohttp import web
 
 from trading_sim.shard.faults import FaultBoard, FaultError
+from trading_sim.shard.takeover import TakeoverRefused
 
 
 class Observed(Protocol):
     """What the pages show."""
 
+    name: str
     board: FaultBoard
 
     def status(self) -> dict:
@@ -18,6 +21,9 @@ class Observed(Protocol):
 
     def metrics_page(self) -> str:
         """Prometheus' text format."""
+
+    def take_over(self, owner: str, reason: str) -> dict:
+        """Go on without the other members. Raises TakeoverRefused."""
 
     def snapshot_now(self) -> int:
         """Start a snapshot; returns the index of its last entry."""
@@ -53,6 +59,25 @@ def make_app(replica: Observed) -> web.Application:
             return web.json_response({"error": "no_such_fault", "detail": f"No fault has lease {lease}."}, status=404)
         return web.json_response({"cleared": int(lease)})
 
+    async def take_over(request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+        except json.JSONDecodeError:
+            body = None
+        if not isinstance(body, dict) or not all(
+            isinstance(body.get(n), str) and body[n] for n in ("confirm", "owner", "reason")
+        ):
+            return web.json_response(
+                {"error": "bad_request", "detail": "confirm, owner and reason are texts."}, status=400
+            )
+        if body["confirm"] != replica.name:
+            detail = f"confirm must name this replica, {replica.name}: the others are given up for good."
+            return web.json_response({"error": "not_confirmed", "detail": detail}, status=400)
+        try:
+            return web.json_response(replica.take_over(body["owner"], body["reason"]))
+        except TakeoverRefused as refused:
+            return web.json_response({"error": "refused", "detail": str(refused)}, status=409)
+
     async def snapshot(_: web.Request) -> web.Response:
         return web.json_response({"index": replica.snapshot_now()}, status=202)
 
@@ -63,4 +88,5 @@ def make_app(replica: Observed) -> web.Application:
     app.router.add_post("/faults", inject)
     app.router.add_delete("/faults/{lease}", clear)
     app.router.add_post("/snapshot", snapshot)
+    app.router.add_post("/takeover", take_over)
     return app

@@ -28,6 +28,11 @@ class PeerLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
 
+    @property
+    def connected(self) -> bool:
+        """Whether the peer's port is open to this replica now."""
+        return self._transport is not None
+
     async def keep_connected(self) -> None:
         """Connect, and connect again, for ever."""
         loop, wait = asyncio.get_running_loop(), RETRY_FIRST_S

@@ -8,6 +8,7 @@ its outputs, which the caller takes after each call:
   only after every change asked for so far is durable. Held that long it is as if the network had delayed it.
 - `changes`, `hard_changed`: what to write, in this order: hard state, then the changes of the log.
 - `installing`: a leader's snapshot to store and to continue from.
+- `announced`: the last entry that a leader said it has, here or not.
 - `taken_back`: the lowest entry that was void at any time since; what was executed ahead of the commit from there on is void too.
 
 The caller reports finished writes with `saved`, and reads `commit`, `role`, `leader`.
@@ -35,6 +36,7 @@ from trading_sim.shard.replication import RaftInvariantError, Replication
 from trading_sim.shard.storage import Append, TakeBack
 
 MS = 1_000_000
+TAKEOVER_TERMS = 1_000_000
 
 
 class Role(StrEnum):
@@ -75,7 +77,8 @@ class Raft(Replication):
         self.name, self.peers, self.timing = name, tuple(peers), timing
         self._rng, self._snapshot = rng, snapshot
         self.log, self.term, self.vote = log, hard.term, hard.vote
-        self.repair_until = hard.repair_until
+        self.repair_until, self.alone_since = hard.repair_until, hard.alone_since
+        self.announced = log.last_index
         self.role, self.leader = Role.FOLLOWER, None
         self.commit = log.base_index
         self.stable = log.last_index
@@ -102,11 +105,11 @@ class Raft(Replication):
 
     @property
     def quorum(self) -> int:
-        return (len(self.peers) + 1) // 2 + 1
+        return 1 if self.alone_since else (len(self.peers) + 1) // 2 + 1
 
     @property
     def hard_state(self) -> HardState:
-        return HardState(self.term, self.vote, self.repair_until)
+        return HardState(self.term, self.vote, self.repair_until, self.alone_since)
 
     def deadline_ns(self) -> int:
         """When `tick` wants to be called next."""
@@ -235,6 +238,15 @@ class Raft(Replication):
         self._given_up_ns = now
         self.messages.append((peer, TakeOver(self.term), False))
         return True
+
+    def take_over(self, now: int) -> None:
+        """The other members are gone for good, which only people can know: from now on this member is a majority by itself.
+
+        The term leaps ahead of any that the others could have come to meanwhile, so that whoever does come back must follow.
+        """
+        self.alone_since = self.log.last_index
+        self.term += TAKEOVER_TERMS
+        self._campaign(now, pre=False)
 
     @property
     def handing_over(self) -> bool:

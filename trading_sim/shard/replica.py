@@ -40,6 +40,7 @@ from trading_sim.shard.server import Connection
 from trading_sim.shard.spin import SPINS, Spinner
 from trading_sim.shard.state import Applied, ReplicatedState
 from trading_sim.shard.storage import Storage
+from trading_sim.shard.takeover import TakeoverRefused
 from trading_sim.shard.wire import WireError
 
 log = logging.getLogger("trading_sim.shard")
@@ -180,6 +181,8 @@ class Replica:
             "hash_mismatches": engine.hashes.mismatches,
             "lag": {peer: raft.log.last_index - p.match for peer, p in raft.progress.items()} if leads else {},
             "repairing": raft.repair_until > 0,
+            "alone_since": raft.alone_since or None,
+            "announced": raft.announced,
             "recovery": self.notes,
             "started_at": self._started_at,
             "faults": self.board.listing(),
@@ -191,6 +194,16 @@ class Replica:
     def snapshot_now(self) -> int:
         self._guarded(self.engine.take_snapshot)
         return self.engine.state.index
+
+    def take_over(self, owner: str, reason: str) -> dict:
+        """Go on without the other members; what is known about the loss. Raises TakeoverRefused."""
+        connected = [peer for peer, link in self._links.items() if link.connected]
+        if connected:
+            raise TakeoverRefused(f"A majority may be reachable: {self.name} is connected to {', '.join(connected)}.")
+        stated = self.engine.take_over()
+        self._arm()
+        log.critical("shard %d %s takes over alone, asked by %s (%s): %s", self.shard, self.name, owner, reason, stated)
+        return stated | {"shard": self.shard}
 
     def _addressed(self, result: Outcome) -> Outcome:
         """A refusal names the leader by address: clients know addresses, not replicas."""

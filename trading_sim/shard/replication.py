@@ -44,6 +44,7 @@ class Replication:
     hard_changed: bool
     installing: tuple[int, bytes] | None
     taken_back: int | None
+    announced: int
     quorum: int
     timing: Timing
     _saving: int
@@ -169,6 +170,7 @@ class Replication:
             return
         if self.repair_until and self._repair_target[0] != self.term:
             self._repair_target = (self.term, request.last_index)
+        self.announced = max(self.announced, request.last_index)
         entries = request.entries
         previous, previous_term = request.prev_index, request.prev_term
         skipped = min(len(entries), max(0, self.log.base_index - previous))

@@ -87,7 +87,7 @@ class Storage:
         if recovered.cut_tail:
             notes.append("A torn tail was cut; it was never acknowledged.")
         term = max([hard.term, snapshot.term if snapshot else 0, *(entry.term for entry in entries[-1:])])
-        hard = HardState(term, hard.vote if term == hard.term else "", max(hard.repair_until, until))
+        hard = HardState(term, hard.vote if term == hard.term else "", max(hard.repair_until, until), hard.alone_since)
         if until:  # must be known before the journal voids what is damaged: a crash between the two must not forget it
             save_hard_state(files, directory, hard)
         journal = Journal.open(

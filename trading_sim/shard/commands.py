@@ -1,0 +1,118 @@
+"""`python -m trading_sim shard takeover`: the remote site goes on alone when both others are gone for good."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from trading_sim.shard.journal import recover
+from trading_sim.shard.snapshots import load_newest_snapshot
+from trading_sim.sim.real import RealFiles
+
+TIMEOUT_S = 10.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """The subcommands of `shard`."""
+    parser = subparsers.add_parser("shard", help="take over shards at the remote site")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    takeover = actions.add_parser(
+        "takeover",
+        help="let one centre's replicas go on alone",
+        description="Lets the replicas of one centre go on alone, as a majority by themselves. Only when both other centres are gone for "
+        "good and switched off: what they acknowledged and this centre does not hold is lost, and they must not come back with their "
+        "old directories. Each replica refuses while it hears another one.",
+    )
+    takeover.add_argument("--endpoints", type=Path, required=True, help="endpoints.json of the cluster")
+    takeover.add_argument("--centre", required=True, help="the centre that goes on")
+    takeover.add_argument("--confirm", required=True, help="the centre's name again: this cannot be undone")
+    takeover.add_argument("--owner", required=True, help="who decided")
+    takeover.add_argument("--reason", required=True, help="why, for the log")
+    takeover.add_argument("--shard", type=int, action="append", help="only this shard; may be given several times")
+    takeover.add_argument(
+        "--acknowledged",
+        type=int,
+        metavar="INDEX",
+        help="the last journal index that a client knows to be acknowledged (one shard)",
+    )
+    takeover.add_argument(
+        "--lost-journals",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="directory of a lost replica, if readable",
+    )
+    takeover.add_argument("--json", action="store_true", help="machine-readable answer")
+    takeover.set_defaults(run=take_over)
+
+
+def take_over(arguments: argparse.Namespace) -> int:
+    """Take over every shard asked for; 0 when all of them went over."""
+    endpoints = json.loads(arguments.endpoints.read_text(encoding="utf-8"))["shards"]
+    chosen = [str(shard) for shard in arguments.shard] if arguments.shard else sorted(endpoints, key=int)
+    results = [_one(arguments, shard, endpoints.get(shard, {}).get(arguments.centre)) for shard in chosen]
+    if arguments.json:
+        print(json.dumps(results))
+    else:
+        for result in results:
+            print(_told(result))
+    return 0 if all("error" not in result for result in results) else 1
+
+
+def _one(arguments: argparse.Namespace, shard: str, place: dict | None) -> dict:
+    if place is None:
+        return {
+            "shard": int(shard),
+            "error": "unknown",
+            "detail": f"No shard {shard} has a replica in {arguments.centre}.",
+        }
+    body = {"confirm": arguments.confirm, "owner": arguments.owner, "reason": arguments.reason}
+    request = urllib.request.Request(  # noqa: S310 - the cluster's own address
+        f"{place['http']}/takeover", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            result = json.loads(answer.read(1 << 20))
+    except urllib.error.HTTPError as refused:
+        return {"shard": int(shard)} | json.loads(refused.read(1 << 20))
+    except OSError as error:
+        return {"shard": int(shard), "error": "unreachable", "detail": f"{place['http']} does not answer: {error}"}
+    return result | stated_loss(result["last_durable_index"], arguments.acknowledged, arguments.lost_journals)
+
+
+def stated_loss(held: int, acknowledged: int | None, journals: list[Path]) -> dict:
+    """How many acknowledged entries are lost: exact from what clients know, at most so many from the journals of the lost replicas;
+    None when neither can tell."""
+    exact = max(0, acknowledged - held) if acknowledged is not None else None
+    ends = [last_of(directory) for directory in journals]
+    return {"lost_entries": exact, "lost_entries_at_most": max(0, max(ends) - held) if ends else exact}
+
+
+def last_of(directory: Path) -> int:
+    """The last entry that a replica's directory holds."""
+    files = RealFiles()
+    snapshot, _ = load_newest_snapshot(files, str(directory))
+    base = snapshot.index if snapshot else 0
+    entries = recover(files, str(directory / "journal"), base).entries
+    return max(base, entries[-1].index if entries else 0)
+
+
+def _told(result: dict) -> str:
+    if "error" in result:
+        return f"shard {result['shard']}: not taken over: {result['detail']}"
+    lost, at_most = result["lost_entries"], result["lost_entries_at_most"]
+    if lost is not None:
+        loss = f"{lost} acknowledged entries are lost"
+    elif at_most is not None:
+        loss = f"at most {at_most} acknowledged entries are lost"
+    else:
+        loss = "how many acknowledged entries are lost is not known: compare with what clients were told"
+    return (
+        f"shard {result['shard']}: {result['replica']} goes on alone in term {result['term']} with entries up to "
+        f"{result['last_durable_index']} (known acknowledged to {result['commit_known']}, announced to "
+        f"{result['announced_index']}); {loss}."
+    )
