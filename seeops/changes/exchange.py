@@ -6,6 +6,7 @@ The library brings pandas along, so it is loaded at the first question and its a
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from functools import lru_cache
 
 FIRST = dt.date(2015, 1, 1)
@@ -18,5 +19,10 @@ def announced() -> tuple[frozenset[dt.date], dt.date, dt.date]:
     from exchange_calendars.exchange_calendar_xshg import XSHGExchangeCalendar
 
     last = XSHGExchangeCalendar.bound_max().date()
-    calendar = get_calendar("XSHG", start=FIRST.isoformat(), end=last.isoformat())
+    with warnings.catch_warnings():
+        # The library uses what pandas will change in its next major version; both are pinned.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        calendar = get_calendar("XSHG", start=FIRST.isoformat(), end=last.isoformat())
     return frozenset(stamp.date() for stamp in calendar.sessions), FIRST, last

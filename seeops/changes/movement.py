@@ -13,6 +13,10 @@ from seeops.core.clock import now
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from seeops.core.live import announce
 
+# What the requester writes, and the relations of a ticket to its configuration items.
+FIELDS = ("title", "kind", "reason", "window_start", "window_end", "reversibility", "incident", "template")
+ITEMS = ("services", "nodes", "chains")
+
 
 def locked(ticket: ChangeTicket) -> ChangeTicket:
     """The ticket as it is now, held until the end of the transaction."""

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from seeops.accounts import rights
-from seeops.changes import selectors, services, states
+from seeops.accounts import rights, second_factor
+from seeops.changes import approvers, guard, selectors, services, standard, states
 from seeops.changes.filters import TicketFilter
 from seeops.changes.forms import TicketForm
 from seeops.changes.models import Approval, ChangeTicket, TicketKind, TicketState
+from seeops.changes.movement import FIELDS, ITEMS
 from seeops.core.errors import InvalidInput
 from seeops.core.export import csv_response
 from seeops.core.http import done
@@ -72,8 +73,8 @@ def ticket_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change a ticket; an approval of the old content is void afterwards."""
     rights.require(request.user, "change.request")
     ticket = get_object_or_404(ChangeTicket, pk=pk)
-    names = ("title", "kind", "reason", "window_start", "window_end")
-    initial = {name: getattr(ticket, name) for name in names} | {"services": ticket.services.all()}
+    initial = {name: getattr(ticket, name) for name in FIELDS}
+    initial |= {name: getattr(ticket, name).all() for name in ITEMS}
     form = TicketForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -90,7 +91,10 @@ def ticket_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rights.require(request.user, "change.view")
     ticket = get_object_or_404(
-        ChangeTicket.objects.select_related("requester", "planner").prefetch_related("services"), pk=pk
+        ChangeTicket.objects.select_related("requester", "planner", "template__approved_by").prefetch_related(
+            "services"
+        ),
+        pk=pk,
     )
     tab = request.GET.get("tab", "summary")
     approval = selectors.valid_approval(ticket)
@@ -102,7 +106,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "approval": approval,
         "approvals": selectors.approvals(ticket),
         "releases": ticket.releases.select_related("version", "service").defer("plan"),
-        "may_decide": selectors.may_decide(request.user, ticket),
+        **_control(request.user, ticket),
         "mine": ticket.requester_id == request.user.pk,
         "editable": ticket.state in states.EDITABLE,
         "plannable": ticket.state in (*states.EDITABLE, states.FAILED),
@@ -110,6 +114,31 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     }
     template = "changes/detail_part.html" if request.htmx else "changes/detail.html"  # type: ignore[attr-defined]
     return render(request, template, context)
+
+
+def _control(person: Any, ticket: ChangeTicket) -> dict[str, Any]:
+    """What rules the ticket: its stages, who may decide now, what closes its way, and break-glass."""
+    seat = selectors.seat(person, ticket)
+    waiting = ticket.break_glasses.filter(confirmed_at__isnull=True, closed_at__isnull=True).select_related("opened_by")
+    glass = guard.glass_of(ticket)
+    startable = ticket.state in (*states.STARTABLE, states.EXECUTING)
+    breakable = ticket.kind == TicketKind.EMERGENCY and ticket.state in states.EDITABLE
+    waiting_glass = waiting.first()
+    return {
+        "seat": seat,
+        "may_decide": seat is not None,
+        "progress": approvers.progress(ticket),
+        "outside_template": standard.outside(ticket) if ticket.template_id and ticket.state in states.OPEN else "",
+        "nodes": ticket.nodes.all()[:50],
+        "chains": ticket.chains.all(),
+        "enrolled": second_factor.enrolled(person),
+        "closed_now": guard.closed(ticket) if startable else "",
+        "waiting_glass": waiting_glass,
+        "may_open_glass": glass is None and waiting_glass is None
+        and (breakable or ticket.state == states.EXECUTING) and rights.allowed(person, "change.break_glass", ticket),
+        "may_confirm_glass": waiting_glass is not None and person.pk != waiting_glass.opened_by_id
+        and person.pk not in approvers.involved(ticket) and rights.allowed(person, "change.approve", ticket),
+    }  # fmt: skip
 
 
 _DECIDED = (states.SUBMITTED, states.REJECTED, states.CANCELLED)
@@ -160,14 +189,15 @@ def ticket_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 def ticket_decide(request: HttpRequest, pk: int) -> HttpResponse:
     """Approve or reject what the person saw (`seen` is the digest of the page's content)."""
     ticket = get_object_or_404(ChangeTicket, pk=pk)
-    decide = {"approve": services.ticket_approve, "reject": services.ticket_reject}.get(
-        request.POST.get("decision", "")
-    )
-    if decide is None:
+    given = {"actor": request.user, "ticket": ticket, "reason": request.POST.get("reason", ""),
+             "seen": request.POST.get("seen", "")}  # fmt: skip
+    decision = request.POST.get("decision", "")
+    if decision == "approve":
+        decided = services.ticket_approve(**given, code=request.POST.get("code", ""))
+    elif decision == "reject":
+        decided = services.ticket_reject(**given)
+    else:
         raise InvalidInput(_("Say whether you approve or reject."), field="decision")
-    decided = decide(
-        actor=request.user, ticket=ticket, reason=request.POST.get("reason", ""), seen=request.POST.get("seen", "")
-    )
     text = _("%(ticket)s is %(state)s.") % {"ticket": ticket.number, "state": decided.get_state_display()}
     return done(request, text, _url(ticket))
 

@@ -49,6 +49,13 @@ def _tickets(person: Any) -> int:
     return selectors.waiting_for(person)
 
 
+def _reviews(person: Any) -> int:
+    """Openings of break-glass that this person should review."""
+    from seeops.changes import selectors
+
+    return selectors.reviews_waiting(person)
+
+
 def _releases(person: Any) -> int:
     from seeops.releases import selectors
 
@@ -90,6 +97,9 @@ PLACES: list[Place] = [
             Item(_("Releases"), "releases:list", "release.view", _releases),
             Item(_("Shadow runs"), "capacity:shadows", "capacity.view"),
             Item(_("Automation"), "automation:list", "automation.view"),
+            Item(_("Calendar and freezes"), "changes:calendar", "change.view"),
+            Item(_("Approval rules"), "changes:approval", "change.view"),
+            Item(_("Break-glass"), "changes:glasses", "change.view", _reviews),
             Item(_("Workflows"), "automation:workflows", "automation.view", _workflows),
         ],
     ),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from seeops.changes import risk, states
 from seeops.changes.models import triggers
+from seeops.core.clock import now
 
 
 class TicketKind(models.TextChoices):
@@ -201,6 +202,10 @@ class Approval(models.Model):
             ),
             pgtrigger.Protect(name="kept", operation=pgtrigger.Delete),
         ]
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= now()
 
     def __str__(self) -> str:
         return f"{self.ticket.number}: {self.approver} {self.decision}"
