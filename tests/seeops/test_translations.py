@@ -36,8 +36,8 @@ CALLS = {
 }
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[#0\- +]*\d*(?:\.\d+)?[sdifr%]|\{\w*\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-# Words that are the same in both languages.
-ALIKE = {"of"}
+# Words that are the same in both languages, and patterns that hold no word at all.
+ALIKE = {"of", "%(step)s: %(problem)s", "%(path)s: %(problem)s", "%(name)s: %(problem)s"}
 
 
 @pytest.fixture(scope="module")
