@@ -6,13 +6,13 @@ VIEW = ["estate.view", "topology.view", "change.view", "release.view", "automati
         "experiment.view", "maturity.view"]  # fmt: skip
 
 DEFAULT_GRANTS: dict[str, list[str]] = {
-    "operator": [*VIEW, "change.request", "change.break_glass", "release.*", "automation.run", "node.drain", "node.restart", "node.diagnose",
+    "operator": [*VIEW, "change.request", "change.break_glass", "release.*", "automation.run", "workflow.edit", "workflow.run", "node.drain", "node.restart", "node.diagnose",
                  "node.configure", "view.save", "alert.acknowledge", "experiment.stop"],
-    "approver": [*VIEW, "change.approve", "change.delegate", "view.save", "release.abort", "experiment.stop"],
+    "approver": [*VIEW, "workflow.approve", "change.approve", "change.delegate", "view.save", "release.abort", "experiment.stop"],
     "on_call": [*VIEW, "alert.*", "node.drain", "node.restart", "node.diagnose", "release.hold", "release.abort",
                 "experiment.run", "experiment.stop", "view.save"],
     "auditor": [*VIEW, "audit.view", "maturity.*", "people.view", "change.review", "view.save"],
-    "administrator": [*VIEW, "people.*", "audit.view", "inventory.*", "maturity.*", "experiment.*", "automation.*",
+    "administrator": [*VIEW, "people.*", "audit.view", "inventory.*", "maturity.*", "experiment.*", "automation.*", "workflow.*",
                       "view.save", "change.request", "change.control", "alert.*", "node.*"],
     "machine": ["alert.receive", "watch.scrape", "inventory.discover", "release.advance", "experiment.record", "maturity.collect"],
 }  # fmt: skip

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from seeops.accounts import rights
-from seeops.automation import catalogue, selectors, services
+from seeops.automation import catalogue, selectors, services, workflow_rest
 from seeops.automation.filters import RunFilter
 from seeops.automation.models import Run, RunEvent
 
@@ -117,4 +117,5 @@ class PlaybookViewSet(viewsets.ViewSet):
 routes: list[tuple[str, type[viewsets.ViewSetMixin], str]] = [
     ("runs", RunViewSet, "run"),
     ("playbooks", PlaybookViewSet, "playbook"),
+    *workflow_rest.routes,
 ]

@@ -82,7 +82,7 @@ HTTP = Kind(
         ["method", "url"],
         method={"type": "string", "title": _("Method"), "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
                 "default": "GET", "x-literal": True},
-        url=_text(_("Address"), longest=2000, minLength=1, pattern=r"^https?://", **{"x-prefix": True}),
+        url=_text(_("Address"), longest=2000, pattern=r"^https?://", **{"x-prefix": True}),
         headers={"type": "object", "additionalProperties": {"type": "string"}, "title": _("Headers"), "default": {},
                  "x-widget": "map"},
         body=_text(_("Body"), longest=65536, **{"x-widget": "long"}),

@@ -144,3 +144,32 @@ def test_a_title_without_letters_or_taken_is_refused(client, people):
     assert client.post("/automation/workflows/", {"title": "Mine"}).status_code == 302
     assert client.post("/automation/workflows/", {"title": "mine"}).status_code == 409
     assert Workflow.objects.count() == 1
+
+
+def test_the_api_does_what_the_pages_do(client, people):
+    def send(who: str, path: str, **body: Any) -> Any:
+        client.force_login(people[who])
+        return client.post(f"/api/v1/{path}", json.dumps(body), content_type="application/json")
+
+    assert send("wang", "workflows/", title="Mine").status_code == 403
+    assert send("wu", "workflows/", title="Mine").json()["newest"] == 1
+    refused = send("wu", "workflows/mine/save/", base=1, definition=flow(a=wait("nowhere")))
+    assert (refused.status_code, refused.json()["findings"][0]["step"]) == (400, "a")
+    asking = flow(a=step("approval", question="really?", role="approver"))
+    saved = send("wu", "workflows/mine/save/", base=1, yaml=text.write(asking)).json()
+    send("wu", "workflows/mine/versions/2/submit/")
+    decided = send("wang", "workflows/mine/versions/2/decide/", approve=True, digest=saved["digest"])
+    assert decided.json()["state"] == "approved"
+    run = send("lin", "workflows/mine/versions/2/start/", reason="test").json()
+    engine.advance(run["id"])
+    (attempt,) = client.get(f"/api/v1/workflow-runs/{run['id']}/steps/").json()["results"]
+    decide = f"workflow-runs/{run['id']}/steps/{attempt['id']}/decide/"
+    assert send("lin", decide, agreed=True).status_code == 403
+    assert send("wang", decide, agreed=False, comment="no").status_code == 200
+    engine.advance(run["id"])
+    assert send("lin", f"workflow-runs/{run['id']}/pause/").status_code == 409
+    assert send("lin", f"workflow-runs/{run['id']}/skip/", step="a", reason="x").status_code == 409
+    assert send("lin", f"workflow-runs/{run['id']}/retry/", step="a").json()["state"] == "running"
+    assert send("lin", f"workflow-runs/{run['id']}/cancel/").json()["state"] == "cancelling"
+    assert client.get("/api/v1/workflows/mine/versions/2/yaml/").json()["yaml"] == text.write(saved["definition"])
+    assert client.get("/api/v1/workflow-runs/").json()["count"] == 1
