@@ -62,7 +62,8 @@ def _note(text: str, *, x: float, y: float, color: str, xref: str = "x", yref: s
     if yref == "y":  # annotations of a logarithmic axis are placed by the exponent
         y = log10(y)
     return {
-        "text": text, "x": x, "y": y, "xref": xref, "yref": yref, "showarrow": False, "xanchor": "left", "yanchor": "bottom",
+        "text": text, "x": x, "y": y, "xref": xref, "yref": yref, "showarrow": False, "xanchor": "left",
+        "yanchor": "top" if yref == "paper" else "bottom",
         "font": {"size": 11, "color": color},
     }  # fmt: skip
 

@@ -104,9 +104,11 @@ def _chosen(request: HttpRequest, tabs: list[tuple[str, str]]) -> str:
 
 
 def _live(test: CapacityTest) -> dict[str, Any]:
-    found = progress.read(process.events(test)) if test.active else progress.Progress()
-    steps = found.steps if test.active else test.report.get("steps", [])
-    return {"progress": found, "steps": steps}
+    """Steps from the report; from the events while there is none, also of a test whose process died."""
+    if test.report:
+        return {"progress": progress.Progress(), "steps": test.report["steps"]}
+    found = progress.read(process.events(test))
+    return {"progress": found, "steps": found.steps}
 
 
 @require_GET

@@ -59,7 +59,7 @@ def conclude(
 ) -> dict[str, Any]:
     """The report of what was measured: {"outcome", "knee", "limit", "chains", "services", "peak", "ratio", "enough", "steps", …}.
 
-    outcome: "measured"; "at-least" (the maximum kept its bounds, or the generator gave out first); "none" (not even the lowest
+    outcome: "measured"; "at-least" (the maximum kept its bounds, or generator or machine gave out first); "none" (not even the lowest
     rate did); "broken-off" (`why` says by what).
     """
     failing = next((s for s in reversed(steps) if s.rate == bracket.lowest_bad), None)
@@ -94,7 +94,7 @@ def conclude(
 def _outcome(bracket: Bracket, knee: float | None, limited: dict[str, Any] | None) -> str:
     if knee is None:
         return "none"
-    if bracket.reached_most or (limited is not None and limited["kind"] == "generator"):
+    if bracket.reached_most or (limited is not None and limited["kind"] in ("generator", "machine")):
         return "at-least"
     return "measured"
 

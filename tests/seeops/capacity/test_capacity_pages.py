@@ -18,7 +18,7 @@ from seeops.core.errors import Unavailable
 from tests.estate import person
 from tests.seeops.capacity.conftest import ramp_report, shadow_report, step
 
-QUERIES = 24
+QUERIES = 32
 
 
 def signed_in(who: Any) -> Client:
@@ -69,9 +69,12 @@ def test_the_list_says_what_it_is_for_before_the_first_test(ready: Any, on_call:
     assert 'data-dialog="start"' not in text(signed_in(person("he", "auditor")), "/capacity/")
 
 
-def test_the_list_names_what_speaks_against_a_start(running: CapacityTest, on_call: Any) -> None:
+def test_the_list_names_what_speaks_against_a_start(running: CapacityTest, ready: Any, on_call: Any) -> None:
     page = text(signed_in(on_call), "/capacity/")
-    assert f"{running.number} is running" in page and "disabled" in page
+    assert running.number in page and "disabled" in page
+    ended(running)
+    ready["paused"] = True
+    assert "flow is paused" in text(signed_in(on_call), "/capacity/")
 
 
 def test_a_silent_cluster_is_no_error_page(ready: Any, on_call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +114,13 @@ def test_an_ended_test_shows_knee_ratio_and_bottleneck(
         page = text(signed_in(on_call), f"/capacity/tests/{running.pk}/?tab={tab}")
     wanted = {"summary": "2.50 ×", "relations": "position", "history": "too little", "audit": running.report_sha256}
     assert wanted[tab] in page
+
+
+def test_a_test_whose_process_died_keeps_what_it_had_measured(running: CapacityTest, on_call: Any) -> None:
+    CapacityTest.objects.filter(pk=running.pk).update(pid=2**22 - 1, pid_started_at=1.0)
+    services.capacity_test_advance(running.pk)
+    page = text(signed_in(on_call), f"/capacity/tests/{running.pk}/")
+    assert "died without a report" in page and "kept the bounds" in page
 
 
 def test_list_history_and_downloads_of_ended_tests(
