@@ -50,3 +50,13 @@ def entry(function: Callable) -> Callable:
         return numba.njit(cache=True, **COMMON)(function)
     finally:
         numba.config.CACHE_DIR = previous
+
+
+def direct(function: Callable, *arguments: object) -> Callable:
+    """The compiled form of an entry point for arguments of these types; calls it once, so they must be harmless.
+
+    Numba looks at the types of every argument of every call, which takes longer than a short batch. The form returned here does not: it
+    must only be called with arguments of the very same types.
+    """
+    function(*arguments)
+    return function.overloads[tuple(numba.typeof(argument) for argument in arguments)].entry_point

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 
+from trading_sim.jit import direct
 from trading_sim.matching import breaker, hot, layout, scan, snapshot
 from trading_sim.matching.records import COMMAND, EVENT, Side
 from trading_sim.matching.snapshot import CoreState
@@ -17,6 +18,9 @@ EVENTS_AT_ONCE = 16_384
 """Events gathered before they are handed on; small enough to stay in the processor's cache."""
 
 CALIBRATION_NS = 20_000_000
+
+# Control numbers are read through plain words: a field of a record costs several times as much to look up.
+LIVE, PAGES_LEFT, WRITTEN = (layout.CONTROL.names.index(name) for name in ("live", "pages_left", "written"))
 
 
 class Core:
@@ -35,13 +39,13 @@ class Core:
         self.table = table
         self._desk = desk
         self._state = layout.build(table, max_order_id, max_live)
+        self._control = self._state.control.view(np.int64)
         if table.has_breakers:
             breaker.lay_collars(self._state)
         self._reserve = len(table) + hot.SPARE_EVENTS
         self._allocate_events(EVENTS_AT_ONCE + self._reserve)
-        hot.run(
-            self._state, _words(np.empty(0, COMMAND)), 0, 0, self._event_words, 0, self._desk
-        )  # loads the compiled loop now
+        nothing = _words(np.empty(0, COMMAND))
+        self._loop = direct(hot.run, self._state, nothing, 0, 0, self._event_words, 0, self._desk)
 
     def step(self, commands: np.ndarray) -> np.ndarray:
         """Apply commands, return a fresh array of the events they cause."""
@@ -65,7 +69,7 @@ class Core:
 
     def parties(self) -> np.ndarray:
         """PARTY records as words, of the piece of events that `run` gave last; the next one overwrites them."""
-        return self._desk.parties[: int(self._state.control["written"][0])]
+        return self._desk.parties[: int(self._control[WRITTEN])]
 
     def run(self, commands: np.ndarray) -> Iterator[np.ndarray]:
         """Apply commands, yield their events piece by piece without copying.
@@ -76,7 +80,7 @@ class Core:
         done, last = 0, len(commands)
         while done < last:
             room = self._room()
-            done = hot.run(self._state, words, done, last, self._event_words, room, self._desk)
+            done = self._loop(self._state, words, done, last, self._event_words, room, self._desk)
             yield self._written()
 
     def run_timed(self, commands: np.ndarray, durations: np.ndarray) -> float:
@@ -140,7 +144,7 @@ class Core:
 
     def live_orders(self) -> int:
         """Number of resting orders."""
-        return int(self._state.control["live"][0])
+        return int(self._control[LIVE])
 
     def state_hash(self) -> int:
         """Unsigned 64-bit hash of phases and resting orders."""
@@ -192,7 +196,7 @@ class Core:
         return min(len(self._events) - self._reserve, live + EVENTS_AT_ONCE)
 
     def _ensure_page(self) -> None:
-        if self._state.control["pages_left"][0] <= 0:
+        if self._control[PAGES_LEFT] <= 0:
             self._state = layout.with_more_pages(self._state)
 
     def _allocate_events(self, count: int) -> None:
@@ -202,15 +206,15 @@ class Core:
             self._desk = self._desk._replace(parties=np.empty(count, np.int64))
 
     def _written(self) -> np.ndarray:
-        return self._events[: int(self._state.control["written"][0])]
+        return self._events[: int(self._control[WRITTEN])]
 
 
 def _words(commands: np.ndarray) -> np.ndarray:
     """The commands as read-only int64 words: one array type for the compiled loop, wherever the bytes come from."""
-    if commands.dtype != COMMAND:
+    if commands.dtype is not COMMAND and commands.dtype != COMMAND:
         raise TypeError(f"commands must have the COMMAND dtype, not {commands.dtype}")
     words = np.ascontiguousarray(commands).view(np.int64)
     if not words.flags.aligned:
         words = words.copy()
-    words.flags.writeable = False
+    words.setflags(write=False)
     return words

@@ -4,6 +4,9 @@ Breaker and prefetching are in both: they are switched by the table and by size,
 """
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -13,6 +16,8 @@ from tests.trading_sim.matching.matching_streams import MIXED_TABLE
 from trading_sim import jit
 from trading_sim.matching import hot, layout
 from trading_sim.risk.desk import Desk, empty
+
+ROOT = Path(__file__).parents[3]
 
 
 def a_desk() -> Desk:
@@ -61,3 +66,22 @@ def test_compiled_code_lives_in_a_directory_named_after_the_sources(monkeypatch,
     (tmp_path / "hot.py").write_text("changed")
     assert jit.cache_directory().name != before.name
     assert hot.run.stats.cache_path.startswith(str(jit.CACHE_DIRECTORY))
+
+
+def test_a_second_start_compiles_nothing():
+    """Two processes one after the other: whatever the first had to compile, the second finds it."""
+    program = (
+        "from trading_sim.matching import hot, scan\n"
+        "from trading_sim.matching.core import Core\n"
+        "from trading_sim.matching.symbols import SymbolTable\n"
+        "core = Core(SymbolTable.from_rows([{'reference': 9, 'low': 1, 'high': 20, 'lot': 1, 'breaker_ppm': 100000}]), 9, 9)\n"
+        "core.depth(0, 1, 5), core.state_hash()\n"
+        "print(sum(sum(entry.stats.cache_misses.values()) for entry in (hot.run, scan.read_depth, scan.collect)))\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=110, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert said[1] == "0\n"
