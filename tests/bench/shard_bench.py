@@ -64,25 +64,29 @@ def config() -> ShardConfig:
 
 
 class Orders:
-    """Seeded orders without stamps: 56 % limit orders near the touch, 9 % IOC through it, 35 % cancels of recent orders."""
+    """Seeded orders without stamps: 42 % limit orders near the touch, 8 % IOC through it, 50 % cancels, each of the order that came
+    LAG orders before: so the books neither grow nor empty."""
+
+    LAG = 20_000
 
     def __init__(self) -> None:
-        self._rng, self._given = np.random.default_rng(23), 0
+        self._rng, self._given, self._cancelled = np.random.default_rng(23), 0, 0
 
     def take(self, count: int) -> np.ndarray:
         """The next `count`; order ids of cancels as the shard will have given them to this only client."""
         rng, made = self._rng, np.zeros(count, COMMAND)
         draw = rng.random(count)
-        new = draw < 0.65
+        new = draw < (0.5 if self._given > self.LAG else 1.0)
         made["kind"], made["type"], made["qty"] = np.where(new, 1, 2), 1, rng.integers(1, 11, count) * 100
-        made["tif"] = np.where(draw < 0.09, 2, 1)
-        made["symbol"], made["account"] = rng.integers(0, SYMBOLS, count), rng.integers(1, ACCOUNTS + 1, count)
+        made["tif"] = np.where(draw < 0.08, 2, 1)
         made["side"] = rng.integers(1, 3, count)
-        away = np.where(draw < 0.09, -3, rng.geometric(0.12, count) - 1)
+        away = np.where(draw < 0.08, -3, rng.geometric(0.12, count) - 1)
         made["price"] = REFERENCE + np.where(made["side"] == 1, -away, away)
         ids = self._given + np.cumsum(new)
         self._given += int(new.sum())
-        made["order_id"][~new] = np.maximum(1, ids - rng.integers(0, 20_000, count))[~new]
+        cancels = count - int(new.sum())
+        made["order_id"][~new] = self._cancelled + 1 + np.arange(cancels)
+        self._cancelled += cancels
         self._owner(made, ids)
         return made
 

@@ -372,9 +372,10 @@ class Engine:
     def _maybe_snapshot(self) -> None:
         if self._unwritten is not None and self._unwritten.index <= self.applied:
             self._write_snapshot()
+        patience = 2 if self._led_term >= 0 else 1  # taking a snapshot stops the world: those that follow do it sooner
         due = (
-            self.applied - self._snapshot_index >= self._limits.snapshot_entries
-            or self._since_snapshot_bytes >= self._limits.snapshot_bytes
+            self.applied - self._snapshot_index >= patience * self._limits.snapshot_entries
+            or self._since_snapshot_bytes >= patience * self._limits.snapshot_bytes
         )
         if due and not self._snapshotting and self.raft.installing is None:
             self.take_snapshot()

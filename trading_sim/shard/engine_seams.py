@@ -33,9 +33,9 @@ class Limits:
 
     request_bytes: int = 1 << 20
     unapplied_entries: int = 4096
-    log_bytes: int = 192 << 20
+    log_bytes: int = 1 << 30
     apply_commands: int = 4_096
-    snapshot_entries: int = 100_000
-    snapshot_bytes: int = 64 << 20
+    snapshot_entries: int = 200_000
+    snapshot_bytes: int = 256 << 20
     kept_entries: int = 2_048
     kept_bytes: int = 32 << 20

@@ -4,7 +4,7 @@ Any difference that a customer could see is in the digest, which costs nothing; 
 """
 
 HASH_EVERY = 128
-FULL_HASH_EVERY = 4_096
+FULL_HASH_EVERY = 16_384
 _KEPT = 64
 
 
