@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from seeops.accounts import rights
 from seeops.alerts import selectors as alerts
+from seeops.changes import selectors as changes
 from seeops.inventory import selectors as inventory
 from seeops.monitoring.prometheus import escaped
 
@@ -54,6 +55,11 @@ def text() -> str:
                 .values("severity", "state")
                 .annotate(n=Count("pk", distinct=True))
             ),
+        ),
+        (
+            "seeops_break_glass_in_force",
+            "Changes that go past freezes now, on the word of two people.",
+            (({"ticket": row.ticket.number, "incident": row.incident}, 1) for row in changes.open_glasses()),
         ),
         ("seeops_alert_heartbeat_age_seconds", "Seconds since the last heartbeat of the alert path.", _heartbeat()),
     ]

@@ -137,6 +137,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {f'up{{job="{job}"}}': "1x60" for job in ("node", "centre", "load", "shard")},
     ),
     "ScrapeCoverageLow": ({'job:up:ratio{job="node"}': "0.5x60"}, {'job:up:ratio{job="node"}': "0.99x60"}),
+    "BreakGlass": (
+        {'seeops_break_glass_in_force{ticket="CHG-00001",incident="INC-1"}': "1x60"},
+        {"seeops_nodes": "1x60"},
+    ),
     "RulesFailing": (
         {"prometheus_rule_evaluation_failures_total": "0+1x60"},
         {"prometheus_rule_evaluation_failures_total": "3x60"},

@@ -52,6 +52,8 @@ def test_two_people_let_an_emergency_past_the_freeze_and_everything_is_on_record
     client.force_login(staff["he"])
     for address in ("/changes/", f"/changes/{ticket.pk}/", "/changes/break-glass/", "/changes/calendar/", "/releases/"):
         assert "Break-glass is in force" in client.get(address).content.decode(), address
+    gauge = f'seeops_break_glass_in_force{{ticket="{ticket.number}",incident="INC-7"}} 1'
+    assert gauge in client.get("/metrics").content.decode(), "the alert path hears of it"
     assert selectors.reviews_waiting(staff["he"]) == 1
     assert selectors.reviews_waiting(staff["chen"]) == 0
     glass.glass_close(actor=staff["wu"], glass=row, reason="over")
