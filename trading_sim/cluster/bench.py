@@ -1,4 +1,5 @@
-"""`python -m trading_sim bench`: what a running cluster costs while all its metrics are read.
+"""`python -m trading_sim bench [cluster]`: what a running cluster costs while all its metrics are read; `bench surveillance`: how good
+the surveillance is (see surveillance/bench.py).
 
 Processor time is read from the operating system for every process before and after, so other work on the machine does not
 change the figures; the latencies of the metrics pages are wall clock and do depend on it.
@@ -24,8 +25,17 @@ TIMEOUT_S = 5.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    parser = subparsers.add_parser("bench", help="measure what a running cluster costs")
-    parser.add_argument("--state", required=True, type=Path, help="folder of the cluster's files")
+    parser = subparsers.add_parser(
+        "bench", help="measure what a running cluster costs, or how good its surveillance is"
+    )
+    parser.add_argument("subject", nargs="?", choices=("cluster", "surveillance"), default="cluster")
+    parser.add_argument("--state", type=Path, help="folder of the cluster's files (subject cluster)")
+    parser.add_argument(
+        "--seeds", help="subject surveillance: seeds as 1000-1011 or 1000,1004 (default: 12 unseen ones)"
+    )
+    parser.add_argument(
+        "--live", type=float, metavar="SECONDS", help="subject surveillance: also play into a real shard, this long"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="how long (default %(default)s)")
     parser.add_argument("--scrape-every", type=float, default=5.0, help="seconds between two reads of a node's metrics")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -100,6 +110,13 @@ def _requests(client: ClusterClient) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.subject == "surveillance":
+        from trading_sim.surveillance import bench_command
+
+        return bench_command.run(args.seeds, args.live, args.json)
+    if args.state is None:
+        sys.stderr.write("bench cluster needs --state: the folder of the cluster's files\n")
+        return 2
     client = ClusterClient(args.state / "endpoints.json")
     try:
         report = measure(client, args.seconds, args.scrape_every)

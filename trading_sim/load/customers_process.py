@@ -14,6 +14,7 @@ import numpy as np
 from trading_sim.load.audit import Auditor
 from trading_sim.load.calendar import SessionCalendar
 from trading_sim.load.client_book import ClientBook, Operation
+from trading_sim.load.episodes_live import Episodes
 from trading_sim.load.flow import ShardFlow
 from trading_sim.load.fx_shock import FxShocks
 from trading_sim.load.halts import Halts, listen
@@ -26,6 +27,7 @@ from trading_sim.load.rates import Rates, lane_accounts
 from trading_sim.load.responses import lateness
 from trading_sim.load.session import SessionClock
 from trading_sim.market.accounts import customers_of
+from trading_sim.market.usual import usual_sizes
 from trading_sim.protocol.flow import FlowRequest
 from trading_sim.protocol.topology import Topology
 from trading_sim.shard.async_client import AsyncShardClient
@@ -96,6 +98,8 @@ class CustomersProcess:
         ]
         self._addresses = addresses
         self.shocks = FxShocks(state / "fx-shock.json", self.keepers, time.time)
+        usual = {config.shard: usual_sizes(config.symbols) for config in configs}
+        self.episodes = Episodes(self.flows, usual, np.random.default_rng((seed, 101)), time.time)
         self.lanes = self._lanes()
         self.auditor = Auditor(self.book, self.clients, self.accounts, time.monotonic)
         self.ready = False
@@ -144,6 +148,7 @@ class CustomersProcess:
                 group.create_task(self._turn_days())
                 group.create_task(self._move_prices())
                 group.create_task(self._trade())
+                group.create_task(self.episodes.watch_quotes({c.shard: c.client.query_symbol for c in self.keepers}))
                 for home in range(len(self.shares)):
                     group.create_task(self._count_requests(home))
         finally:
@@ -209,8 +214,11 @@ class CustomersProcess:
                 self._count_unavailable(chain, rate * (passed - able))
             if keeper.phase and able:
                 orders = flow.make({chain: rate * able for chain, rate in due.items()}, lane.accounts, keeper.phase)
+                added = self.episodes.add(lane, orders)
                 if orders:
-                    self._learn(lane, *await lane.send(orders, self._late(orders, passed, able)))
+                    operation, fates, events = await lane.send(orders, self._late(orders, passed, able))
+                    self._learn(lane, operation, fates, events)
+                    self.episodes.learn(added, fates, flow)
 
     def _late(self, orders: dict[str, np.ndarray], passed: float, able: float) -> dict[str, np.ndarray] | None:
         """How long each order has been due, when its lane was kept waiting; None when it was not."""
@@ -231,6 +239,7 @@ class CustomersProcess:
             customers.note_orders(operation.orders[chain], fate.order_ids, fate.outcomes, fate.reasons)
         for happened in events.values():
             customers.note_events(happened)
+            self.episodes.note(lane.shard, happened)
 
     async def _count_requests(self, home: int) -> None:
         """Requests without orders of one home centre; they move to the next centre when theirs does not answer."""

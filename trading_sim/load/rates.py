@@ -114,7 +114,7 @@ class Rates:
         if self.level is not None:
             raise SettingsError("a capacity test holds the rates: no surge until it has ended")
         if not isinstance(body, dict) or body.get("kind") != "surge":
-            raise SettingsError("the load process knows three kinds of faults: surge, level and fx-shock")
+            raise SettingsError("the load process knows four kinds of faults: surge, level, fx-shock and episode")
         params = body.get("params") or {}
         factor, chains = params.get("factor", 3.0), params.get("chains") or []
         seconds, owner, key = body.get("lease_s"), body.get("owner"), body.get("key")

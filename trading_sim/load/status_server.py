@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from trading_sim.load.episodes_live import KIND as EPISODE
 from trading_sim.load.fx_shock import KIND
 from trading_sim.load.measures import single
 from trading_sim.load.rates import SettingsError
@@ -78,6 +79,7 @@ class Routes:
         rates.expire()
         shock = self._process.shocks.shock
         held = [*rates.surges.values(), *([rates.level] if rates.level else []), *([shock] if shock else [])]
+        held += self._process.episodes.live.values()
         return web.json_response({"faults": [one.describe(rates.now()) for one in held]})
 
     async def add_fault(self, request: web.Request) -> web.Response:
@@ -87,6 +89,9 @@ class Routes:
             if isinstance(body, dict) and body.get("kind") == KIND:
                 shock = self._process.shocks.begin(body, lease, self._process.clock.moment().phase)
                 return web.json_response(shock.describe(rates.now()))
+            if isinstance(body, dict) and body.get("kind") == EPISODE:
+                episode = self._process.episodes.begin(body, lease, self._process.lanes)
+                return web.json_response(episode.describe(rates.now()))
             if isinstance(body, dict) and body.get("kind") == "level":
                 return web.json_response(rates.hold_level(body, lease).describe(rates.now()))
             surge = rates.add_surge(body, lease)
@@ -97,7 +102,8 @@ class Routes:
 
     async def remove_fault(self, request: web.Request) -> web.Response:
         lease = request.match_info["lease"]
-        removed = self._process.shocks.end(lease) or self._process.rates.remove(lease)
+        ended = self._process.shocks.end(lease) or self._process.episodes.end(lease)
+        removed = ended or self._process.rates.remove(lease)
         self._process.save_settings()
         return web.json_response({"removed": removed})
 

@@ -1,26 +1,34 @@
 """Time to action on a real shard: episodes are played into it beside ordinary flow, and the surveillance process watches and acts.
 
-The stage's clock is the wall clock here. Measured per guilty account: from its first order to the executed account command (what the market had to bear),
-and from the finding that acts to that command (what the path itself takes), both by the clock of this machine.
+The stage's clock is the wall clock here. Measured per guilty account, by the clock of this machine: from its first order to the executed account command (what
+the market had to bear), and from the last command of the case's evidence before it acted to that command (what the detectors and the path take).
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import requests
 
 from trading_sim.load.episodes_stage import CONTINUOUS, RATES, STEP_S, Play, Played, Stage
 from trading_sim.load.session import phase_command
+from trading_sim.load.shard_started import StartedShard
+from trading_sim.market import shard_config
 from trading_sim.protocol.records import PARTY
 from trading_sim.shard.client import ShardClient
 
 TIMEOUT_S = 5.0
 #: After the last order: for the last findings to be acted on.
 SETTLE_S = 3.0
+START_S, STOP_S = 90.0, 10.0
 
 
 class RemoteMarket:
@@ -70,7 +78,7 @@ def play_live(addresses: Sequence[str], url: str, seed: int, seconds: float, rat
 
 
 def _waits(stage: Stage, actors: list[Any], begin: float, url: str) -> dict[str, Any]:
-    whole, path, missed = [], [], []
+    whole, crossing, missed = [], [], []
     for actor in actors:
         for account in actor.accounts if actor.pattern and actor.began_s is not None else ():
             found = requests.get(f"{url}/accounts/{account}", timeout=TIMEOUT_S).json()
@@ -80,11 +88,89 @@ def _waits(stage: Stage, actors: list[Any], begin: float, url: str) -> dict[str,
                 continue
             done = max(one["at"] for one in actions[-1]["shards"].values())
             whole.append(done - begin - actor.began_s)
-            path.append(done - _judged(url, actions[-1]["case_id"]))
-    return {"first_order_to_action_s": whole, "finding_to_action_s": path, "not_acted_on": missed, "rates": RATES}
+            crossing.append(done - _crossed(url, actions[-1]["case_id"]))
+    return {"first_order_to_action_s": whole, "crossing_to_action_s": crossing, "not_acted_on": missed, "rates": RATES}
 
 
-def _judged(url: str, case: int) -> float:
-    """Unix time at which the case reached the step act."""
-    steps = requests.get(f"{url}/cases/{case}", timeout=TIMEOUT_S).json()["steps"]
-    return next(step["at_ns"] for step in steps if step["step"] == "act") / 1e9
+def _crossed(url: str, case: int) -> float:
+    """Unix time of the last event that the case rested on when it reached the step act."""
+    found = requests.get(f"{url}/cases/{case}", timeout=TIMEOUT_S).json()
+    judged_ns = next(step["at_ns"] for step in found["steps"] if step["step"] == "act")
+    return (
+        max((row["time_ns"] for row in found["evidence"]["rows"] if row["time_ns"] <= judged_ns), default=judged_ns)
+        / 1e9
+    )
+
+
+class Running:
+    """Three replicas of a shard and the surveillance's process in `folder`; use as a context. Ports `base_port` … + 10."""
+
+    def __init__(self, folder: Path, base_port: int) -> None:
+        self._folder, self._port = folder, base_port + 10
+        self._config = shard_config(0)
+        self._shard = StartedShard(folder / "shard", self._config, base_port)
+        self.addresses = list(self._shard.addresses.values())
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0.0
+
+    def __enter__(self) -> Running:
+        self._shard.__enter__()
+        try:
+            (self._folder / "shards").mkdir()
+            (self._folder / "shards" / "shard-0.json").write_text(self._config.to_json(), encoding="utf-8")
+            replicas = {name: {"address": address} for name, address in self._shard.addresses.items()}
+            endpoints = {"state": str(self._folder), "shards": {"0": replicas}}
+            (self._folder / "endpoints.json").write_text(json.dumps(endpoints), encoding="utf-8")
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._shard.stop()
+
+    def start(self) -> None:
+        """Start the surveillance and wait until it watches. Raises OSError when it does not within START_S."""
+        with (self._folder / "surveillance.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "trading_sim.surveillance.process", "--state", str(self._folder / "surveillance"),
+                    "--endpoints", str(self._folder / "endpoints.json"), "--http", f"127.0.0.1:{self._port}",
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        end = time.monotonic() + START_S
+        while not self._watches():
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise OSError(f"the surveillance does not watch: see {self._folder / 'surveillance.log'}")
+            time.sleep(0.1)
+        self._began = time.monotonic()
+        self._cpu = sum(psutil.Process(self._process.pid).cpu_times()[:2])
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def cpu_percent(self) -> float:
+        """Of one core, since it began to watch."""
+        if self._process is None:
+            return 0.0
+        used = sum(psutil.Process(self._process.pid).cpu_times()[:2]) - self._cpu
+        return round(100 * used / (time.monotonic() - self._began), 2)
+
+    def _watches(self) -> bool:
+        try:
+            return bool(requests.get(f"{self.url}/status", timeout=TIMEOUT_S).json()["watching"])
+        except (requests.RequestException, ValueError):
+            return False

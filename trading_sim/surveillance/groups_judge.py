@@ -70,7 +70,8 @@ def _groups(shard: int, graph: _Graph, symbol: int, now_ns: int, limits: Thresho
     rule = limits.coordinated
     for members, inner in _suspects(graph, rule):
         members = graph.peeled(members, inner, rule.member, rule.member_trades)
-        if len(members) < 3:
+        # As many edges as members make a circle; without one it is a maker with its customers.
+        if len(members) < 3 or graph.inner(members).sum() < len(members):
             continue
         count, share, balance = graph.inside(members)
         # A chain of chance needs one trade less than it has members: only what goes beyond that is evidence.

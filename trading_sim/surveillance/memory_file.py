@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import zipfile
 from collections import OrderedDict
 from dataclasses import astuple
 from pathlib import Path
@@ -59,7 +60,7 @@ def load(watch: ShardWatch, path: Path) -> bool:
         return False
     tables = watch.tables
     try:
-        with np.load(path) as saved:
+        with np.load(io.BytesIO(path.read_bytes())) as saved:
             form, shard, index, tick, symbols = saved["head"].tolist()
             if (form, shard, symbols) != (FORMAT, watch.shard, len(tables.symbols)):
                 raise MemoryFileError(f"{path} belongs to another version or shard")
@@ -75,7 +76,7 @@ def load(watch: ShardWatch, path: Path) -> bool:
             told = json.loads(saved["told"].tobytes())
     except MemoryFileError:
         raise
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
         raise MemoryFileError(f"{path} cannot be read: {error}") from error
     watch.absorbed = watch.resumed_at(index, tick)
     watch.told = OrderedDict(((p, s, tuple(a)), Told(*values)) for p, s, a, values in told)

@@ -78,7 +78,7 @@ class Withdrawals:
     traded_part: float = 0.6
     #: What a withdrawal without one counts, at most up to the step watch: large orders come and go, which alone is no proof.
     untraded: float = 0.2
-    steps: Steps = Steps(1.0, 2.1, 2.7)
+    steps: Steps = Steps(0.9, 1.9, 2.7)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Ramping:
     moves: float = 4.0
     one_sided: float = 0.8
     taking: float = 0.2
-    steps: Steps = Steps(3.0, 4.4, 4.6)
+    steps: Steps = Steps(3.0, 3.8, 4.6)
     #: Outside the closing auction the same is only watched.
     early: Steps = Steps(6.0, 1e9, 1e9)
 
