@@ -94,7 +94,10 @@ def _orders(machine: ShardMachine, orders: np.ndarray) -> list[dict[str, int | s
 
 
 def symbol_answer(machine: ShardMachine, symbol: int) -> dict[str, Any]:
-    """Market data of a symbol (prices in ticks, five levels). Raises KeyError for a symbol that does not exist."""
+    """Market data of a symbol (prices in ticks, five levels) and the limits in force; `nav` is 0 for what is no fund.
+
+    Raises KeyError for a symbol that does not exist.
+    """
     if not 0 <= symbol < len(machine.rows):
         raise KeyError(f"symbol {symbol} does not exist on shard {machine.config.shard}")
     row = machine.rows[symbol]
@@ -108,6 +111,9 @@ def symbol_answer(machine: ShardMachine, symbol: int) -> dict[str, Any]:
         "phase": machine.core.phase(symbol),
         **{name: int(row[name]) for name in ("reference", "low", "high", "lot")},
         **{name: int(market[name]) for name in ("last", "volume", "turnover", "trades")},
+        "multiplier": int(market["multiplier"]),
+        "nav": int(machine.desk.terms["nav"][symbol]),
+        "limits": {name: int(market[name]) for name in rules.SYMBOL_FIELDS},
         "bid": bid,
         "ask": ask,
         "bids": [list(map(int, level)) for level in machine.core.depth(symbol, Side.BUY, 5)],

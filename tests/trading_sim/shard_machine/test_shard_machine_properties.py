@@ -96,7 +96,7 @@ def assert_book_agrees(machine: ShardMachine) -> None:
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.lists(rows(), min_size=1, max_size=12), min_size=1, max_size=10))
 def test_conservation_and_exact_freezes_after_every_batch(flow):
-    machine = ShardMachine(small_config())
+    machine = ShardMachine(small_config(engine="numba"))
     sellable = settled(machine)
     sold = np.zeros_like(sellable)
     for now, batch in enumerate(batches(flow)):
@@ -121,7 +121,7 @@ def test_conservation_and_exact_freezes_after_every_batch(flow):
 def test_a_replica_from_a_snapshot_agrees_with_one_that_replayed_all(flow, data):
     made = batches(flow)
     cut = data.draw(st.integers(0, len(made)))
-    first = ShardMachine(small_config())
+    first = ShardMachine(small_config(engine="numba"))
     for now, batch in enumerate(made[:cut]):
         first.apply(batch, now)
     second = ShardMachine.restore(first.config, first.snapshot())
@@ -139,7 +139,7 @@ def test_cash_moves_exactly_by_trades_and_their_fees(flow):
     flow = [row for row in flow if row["kind"] != PHASE]
     if not flow:
         return
-    machine = ShardMachine(small_config())
+    machine = ShardMachine(small_config(engine="numba"))
     paid = Counter()
     for batch in batches([[row] for row in flow]):
         result = machine.apply(batch, 1)

@@ -193,6 +193,7 @@ def test_a_rule_holds_from_the_next_command_on_and_raises_the_version(shard):
 def test_limits_of_symbol_and_account(shard):
     shard.operate(rule_command(RuleScope.SYMBOL, 0, RuleField.MAX_QUANTITY, 400))
     shard.operate(rule_command(RuleScope.ACCOUNT, 2, RuleField.MAX_QUANTITY, 100))
+    assert shard.machine.query_symbol(0)["limits"]["max_quantity"] == 400
     assert shard.reason({"qty": 500}) is RiskReason.ORDER_QUANTITY
     assert shard.reason({"account": 2, "qty": 200}) is RiskReason.ORDER_QUANTITY
     assert shard.reason({"account": 2, "qty": 100}) is None
