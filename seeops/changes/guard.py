@@ -7,6 +7,7 @@ answer here and the last line there cannot differ in anything but the clock.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection
@@ -16,6 +17,7 @@ from seeops.audit import services as audit
 from seeops.changes import calendar, closing, freezes
 from seeops.changes.models import BreakGlass, ChangeTicket
 from seeops.core.clock import now, shanghai
+from seeops.inventory.models import Service
 
 LOOK_AHEAD = dt.timedelta(days=60)
 
@@ -70,6 +72,24 @@ def closed(ticket: ChangeTicket, moment: dt.datetime | None = None) -> str:
     }  # fmt: skip
     allowed = next_allowed(ticket, moment)
     return text if allowed is None else f"{text} " + _("The next free moment is %(at)s.") % {"at": _at(allowed)}
+
+
+def closed_for(services: Iterable[Service], moment: dt.datetime | None = None) -> str:
+    """Why these services may not be changed at a moment by work that has no ticket, as a sentence; empty when they may."""
+    moment = moment or now()
+    freezes.keep_expanded(moment)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT title, max(ends_at) FROM changes_freezes_for(%s::bigint[]) "
+            "WHERE starts_at <= %s AND ends_at > %s GROUP BY title ORDER BY 2 DESC LIMIT 1",
+            [[service.pk for service in services], moment, moment],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return ""
+    return _("Production is frozen: “%(freeze)s” holds until %(until)s. An emergency goes by a ticket and break-glass.") % {
+        "freeze": row[0], "until": _at(row[1]),
+    }  # fmt: skip
 
 
 def next_allowed(ticket: ChangeTicket, moment: dt.datetime, needs_s: float = 0) -> dt.datetime | None:

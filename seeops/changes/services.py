@@ -264,6 +264,11 @@ def ticket_batch_problem(ticket: ChangeTicket, needs_s: float) -> str:
     return guard.too_late(ticket, needs_s)
 
 
+def production_problem(services: Iterable[Service]) -> str:
+    """Why these services may not be changed now by work without a ticket, such as a playbook started by hand; empty when they may."""
+    return guard.closed_for(services)
+
+
 @transaction.atomic
 def ticket_execution_end(*, actor: Any, ticket: ChangeTicket, succeeded: bool, outcome: str) -> ChangeTicket:
     """Note how the execution ended."""

@@ -95,12 +95,12 @@ RETURN NEW;
 """
 
 EXECUTOR_DID_NOT_APPROVE = """
-IF NEW.executor_id IS NOT NULL AND EXISTS (
+IF EXISTS (
     SELECT 1 FROM changes_approval a
-    WHERE a.ticket_id = NEW.id AND a.decision = 'approve' AND a.voided_at IS NULL
-      AND NEW.executor_id IN (a.approver_id, a.on_behalf_of_id)
+    WHERE a.ticket_id = NEW.id AND a.decision = 'approve' AND a.voided_at IS NULL AND a.content_digest = NEW.content_digest
+      AND (NEW.executor_id IN (a.approver_id, a.on_behalf_of_id) OR NEW.planner_id IN (a.approver_id, a.on_behalf_of_id))
 ) THEN
-    RAISE EXCEPTION 'the executor of ticket % approved it', NEW.number;
+    RAISE EXCEPTION 'the planner or executor of ticket % approved it', NEW.number;
 END IF;
 RETURN NEW;
 """

@@ -129,8 +129,10 @@ def test_who_approved_does_not_carry_out_nor_do_they_through_others(tiny, staff)
     row = delegate(chen, wu)
     with pytest.raises(Forbidden, match="somebody else must carry it out"):
         services.ticket_execution_begin(actor=wu, ticket=ticket, plan_digest="")
-    with pytest.raises(DatabaseError, match="executor of ticket"), transaction.atomic():
+    with pytest.raises(DatabaseError, match="planner or executor of ticket"), transaction.atomic():
         ChangeTicket.objects.filter(pk=ticket.pk).update(executor=chen)
+    with pytest.raises(DatabaseError, match="planner or executor of ticket"), transaction.atomic():
+        ChangeTicket.objects.filter(pk=ticket.pk).update(planner=chen)
     delegations.delegation_revoke(actor=chen, delegation=row)
     ticket = services.ticket_execution_begin(actor=lin, ticket=ticket, plan_digest="")
     assert ticket.executor == lin

@@ -78,6 +78,8 @@ def test_a_freeze_holds_where_it_is_meant_to(tiny, staff, scope):
     freeze(staff, **{scope: targets[scope]})
     frozen = [bool(guard.closed(ticket)) for ticket in (gate, node, chain, board)]
     assert frozen == [True, True, True, scope == "domains"]
+    assert "Audit week" in services.production_problem([tiny["gate"]]), "the same without a ticket"
+    assert bool(services.production_problem([tiny["board"]])) == (scope == "domains")
 
 
 def test_with_the_calendar_in_force_the_session_is_frozen_and_the_next_free_moment_is_named(tiny, staff):
