@@ -114,6 +114,7 @@ class RunEvent(models.Model):
 
 
 # Django finds models in this module; these live in one of their own.
+from seeops.automation.schedule_models import Missed, Outcome, Schedule, ScheduleMoment  # noqa: E402
 from seeops.automation.workflow_models import (  # noqa: E402
     StepDecision,
     StepRun,
@@ -127,9 +128,13 @@ __all__ = [
     "LIVE_STATES",
     "MARK",
     "EventStatus",
+    "Missed",
+    "Outcome",
     "Run",
     "RunEvent",
     "RunState",
+    "Schedule",
+    "ScheduleMoment",
     "StepDecision",
     "StepRun",
     "Workflow",

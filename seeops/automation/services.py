@@ -15,6 +15,7 @@ from seeops.accounts import rights
 from seeops.audit import services as audit
 from seeops.automation import catalogue, process, selectors
 from seeops.automation.models import LIVE_STATES, Run, RunState
+from seeops.changes import services as changes
 from seeops.core.clock import now
 from seeops.core.enqueue import poke
 from seeops.core.errors import InvalidInput, RuleViolation
@@ -22,6 +23,7 @@ from seeops.core.live import announce
 from seeops.core.numbering import next_number
 from seeops.core.sequence import next_epoch
 from seeops.inventory import selectors as inventory
+from seeops.inventory.models import Service
 
 SPAWN_AGAIN = dt.timedelta(seconds=8)
 SILENT = dt.timedelta(seconds=6)
@@ -43,6 +45,7 @@ def run_start(*, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[s
     fence = next_epoch()
     numbered = next_number(Run, "RUN")
     targets = _targets(nodes, numbered["number"], fence, reason)
+    _require_not_frozen(book, [target["name"] for target in targets])
     run = run_queue(
         actor=actor, playbook=book.code, title=book.title, targets=targets, inputs=catalogue.checked(book, inputs),
         purpose="playbook", fence=fence, concurrency=book.concurrency, reason=reason, numbered=numbered,
@@ -52,6 +55,15 @@ def run_start(*, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[s
         after={"playbook": book.code, "nodes": [target["name"] for target in targets], "inputs": run.inputs},
     )  # fmt: skip
     return run
+
+
+def _require_not_frozen(book: catalogue.Playbook, names: Sequence[str]) -> None:
+    """What changes nodes keeps to the freezes; reading, taking out of service and bringing back stays possible in an incident."""
+    if book.effect != "changes" or book.code == "undrain":
+        return
+    services = Service.objects.filter(nodes__name__in=names).distinct()
+    if problem := changes.production_problem(services):
+        raise RuleViolation(problem, code="frozen")
 
 
 def _targets(names: Sequence[str], number: str, fence: int, reason: str) -> list[dict[str, Any]]:

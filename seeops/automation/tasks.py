@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seeops.automation import services
+from seeops.automation import scheduling, services
 from seeops.automation.workflows import engine
 from seeops.celery import app
 
@@ -28,7 +28,13 @@ def workflows_reconcile_task() -> None:
         engine.advance(run_id)
 
 
+@app.task(expires=10)
+def schedules_due_task() -> None:
+    scheduling.start_due()
+
+
 BEAT_SCHEDULE = {
     "automation-reconcile": {"task": runs_reconcile_task.name, "schedule": 2.0},
+    "schedules-due": {"task": schedules_due_task.name, "schedule": 5.0},
     "workflows-reconcile": {"task": workflows_reconcile_task.name, "schedule": 2.0},
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
-from seeops.automation import catalogue
+from seeops.automation import catalogue, scheduling
 from seeops.automation import workflow_states as states
-from seeops.automation.models import StepRun, Workflow, WorkflowRun, WorkflowVersion
+from seeops.automation.models import Schedule, ScheduleMoment, StepRun, Workflow, WorkflowRun, WorkflowVersion
 from seeops.automation.workflows.kinds import DONE, ENDS, FAILED, KINDS
 from seeops.core import sentences
 from seeops.inventory import selectors as inventory
@@ -36,6 +37,27 @@ def runs() -> QuerySet[WorkflowRun]:
         .select_related("version__workflow", "started_by")
         .defer("version__definition", "inputs")
     )
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A schedule with its next moments and the last ones."""
+
+    schedule: Schedule
+    next: list[dt.datetime]
+    last: list[ScheduleMoment]
+
+
+def schedules(workflow: Workflow) -> list[Scheduled]:
+    """The schedules of a workflow; the last three moments of each."""
+    found = Schedule.objects.filter(version__workflow=workflow).select_related("version__workflow", "created_by")[:50]
+    rows = list(found)
+    latest = ScheduleMoment.objects.filter(schedule=OuterRef("schedule")).order_by("-due_at").values("pk")[:3]
+    moments = ScheduleMoment.objects.filter(schedule__in=rows, pk__in=latest).select_related("run")
+    by_schedule: dict[int, list[ScheduleMoment]] = {}
+    for moment in moments:
+        by_schedule.setdefault(moment.schedule_id, []).append(moment)
+    return [Scheduled(row, scheduling.upcoming(row), by_schedule.get(row.pk, [])) for row in rows]
 
 
 def run_with_steps(pk: int) -> WorkflowRun | None:

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from seeops.accounts import rights
+from seeops.automation import scheduling
 from seeops.automation import workflow_selectors as selectors
-from seeops.automation.models import StepRun, Workflow, WorkflowRun, WorkflowVersion
+from seeops.automation.models import Schedule, StepRun, Workflow, WorkflowRun, WorkflowVersion
 from seeops.automation.workflow_words import words
 from seeops.automation.workflows import commands, versions
 from seeops.automation.workflows.checks import check
@@ -58,6 +59,7 @@ def workflow_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "workflow": workflow, "versions": listed, "version": version, "tab": tab, "lines": selectors.lines(version.definition),
         "picture": selectors.picture(version.definition), "yaml": write(version.definition) if tab == "yaml" else "",
         "runs": selectors.runs().filter(version__workflow=workflow)[:50] if tab == "runs" else [],
+        "schedules": selectors.schedules(workflow) if tab == "schedules" else [],
         "own": version.created_by_id == request.user.pk, "words": words(),
     }  # fmt: skip
     return render(request, "automation/workflow.html", context)
@@ -156,17 +158,42 @@ def version_decide(request: HttpRequest, slug: str, number: int) -> HttpResponse
 def version_start(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Start a run from the form; inputs come as `input-NAME`, read by their types."""
     version = _version(slug, number)
-    inputs = {
-        name: _typed(name, item["type"], request.POST.get(f"input-{name}", ""))
-        for name, item in version.definition["inputs"].items()
-    }
     run = commands.workflow_start(
-        actor=request.user, version=version, inputs={name: value for name, value in inputs.items() if value != ""},
+        actor=request.user, version=version, inputs=_inputs(request, version),
         reason=request.POST.get("reason", ""), trial="trial" in request.POST,
     )  # fmt: skip
     return done(
         request, _("%(run)s was started.") % {"run": run.number}, reverse("automation:workflow_run", args=[run.pk])
     )
+
+
+@require_POST
+def schedule_make(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    version = _version(slug, number)
+    scheduling.schedule_make(
+        actor=request.user, version=version, expression=request.POST.get("expression", ""), inputs=_inputs(request, version),
+        trading_days_only="trading_days_only" in request.POST, missed=request.POST.get("missed", ""),
+        reason=request.POST.get("reason", ""),
+    )  # fmt: skip
+    return done(request, _("%(version)s is scheduled.") % {"version": version}, f"{_page(version)}&tab=schedules")
+
+
+@require_POST
+def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
+    schedule = get_object_or_404(Schedule.objects.select_related("version__workflow"), pk=pk)
+    enabled = request.POST.get("enabled") == "1"
+    scheduling.schedule_switch(
+        actor=request.user, schedule=schedule, enabled=enabled, reason=request.POST.get("reason", "")
+    )
+    text = _("The schedule goes on.") if enabled else _("The schedule is stopped.")
+    return done(request, text, f"{_page(schedule.version)}&tab=schedules")
+
+
+def _inputs(request: HttpRequest, version: WorkflowVersion) -> dict[str, Any]:
+    """The inputs of a form; what was left empty is left out."""
+    declared = version.definition["inputs"].items()
+    found = {name: _typed(name, item["type"], request.POST.get(f"input-{name}", "")) for name, item in declared}
+    return {name: value for name, value in found.items() if value != ""}
 
 
 def _typed(name: str, wanted: str, text: str) -> Any:

@@ -138,7 +138,7 @@ def _value_type(flow: dict[str, Any], value: Any) -> str:
 
 def _playbook(flow: dict[str, Any], name: str, given: dict[str, Any], around: Any) -> Iterator[Finding]:
     book = around.playbooks.get(given.get("playbook"))
-    if not any(given.get(key) for key in ("service", "centre", "nodes")):
+    if not any(given.get(key) for key in ("service", "centre", "nodes", "everywhere")):
         yield finding("no-nodes", name)
     if book is None:
         if given.get("playbook"):

@@ -71,15 +71,41 @@ def shape_problems(definition: Any) -> list[tuple[str, str]]:
 
 
 def normal(definition: dict[str, Any]) -> dict[str, Any]:
-    """The canonical form of a definition without shape problems: every key present, in one order."""
+    """The canonical form of a definition without shape problems: every key present, in one order, whatever order they came in
+    (a database of JSON keeps none). Steps stand in the order in which they are reached."""
     steps = definition["steps"]
     return {
         "title": definition["title"],
         "description": definition.get("description", ""),
-        "inputs": {name: _input(given) for name, given in definition.get("inputs", {}).items()},
+        "inputs": {name: _input(given) for name, given in sorted(definition.get("inputs", {}).items())},
         "start": definition["start"],
-        "steps": {name: _step(name, step, place) for place, (name, step) in enumerate(steps.items())},
+        "steps": {name: _step(name, steps[name], place) for place, name in enumerate(_reached(definition))},
     }
+
+
+def _reached(definition: dict[str, Any]) -> list[str]:
+    """The steps as they are reached from the first one, then the others by name."""
+    steps = definition["steps"]
+    seen: dict[str, None] = {}
+    waiting = [definition["start"]]
+    while waiting:
+        name = waiting.pop(0)
+        if name in steps and name not in seen:
+            seen[name] = None
+            waiting += _step_next(steps[name]).values()
+    return [*seen, *sorted(set(steps) - set(seen))]
+
+
+def _step_next(step: dict[str, Any]) -> dict[str, str]:
+    following, outcomes = step.get("next", {}), KINDS[step["kind"]].outcomes
+    ordered = [*[o for o in outcomes if o in following], *sorted(set(following) - set(outcomes))]
+    return {outcome: following[outcome] for outcome in ordered}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(item) for key, item in sorted(value.items())}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 def _input(given: dict[str, Any]) -> dict[str, Any]:
@@ -90,15 +116,14 @@ def _input(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(name: str, step: dict[str, Any], place: int) -> dict[str, Any]:
-    following = step.get("next", {})
-    outcomes = KINDS[step["kind"]].outcomes
-    ordered = [*[o for o in outcomes if o in following], *sorted(set(following) - set(outcomes))]
+    given, known = step.get("parameters", {}), KINDS[step["kind"]].parameters["properties"]
+    ordered = [*[key for key in known if key in given], *sorted(set(given) - set(known))]
     return {
         "kind": step["kind"],
         "title": step.get("title") or name.replace("_", " "),
         "at": step.get("at") or [40 + 240 * (place % 4), 40 + 130 * (place // 4)],
-        "parameters": step.get("parameters", {}),
-        "next": {outcome: following[outcome] for outcome in ordered},
+        "parameters": {key: _sorted(given[key]) for key in ordered},
+        "next": _step_next(step),
     }
 
 

@@ -101,7 +101,7 @@ def _nodes(told: dict[str, Any]) -> list[str]:
         return [str(name) for name in told["nodes"]]
     wanted = {"service__name": told.get("service"), "centre__code": told.get("centre")}
     chosen = {key: value for key, value in wanted.items() if value}
-    return list(nodes.filter(**chosen).values_list("name", flat=True)) if chosen else []
+    return list(nodes.filter(**chosen).values_list("name", flat=True)) if chosen or told.get("everywhere") else []
 
 
 class OwnProcess(Driver):

@@ -71,6 +71,7 @@ PLAYBOOK = Kind(
         service=_text(_("All nodes of the service"), **{"x-widget": "service"}),
         centre=_text(_("In the centre"), **{"x-widget": "centre"}),
         nodes={"type": "array", "items": {"type": "string"}, "title": _("Or these nodes"), "x-widget": "lines"},
+        everywhere=_flag(_("All nodes")),
         inputs={**_VALUES, "title": _("Options"), "x-widget": "options"},
         repeatable=_REPEATABLE,
     ),

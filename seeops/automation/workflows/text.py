@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from seeops.automation.workflows.definition import normal
+
 LONGEST = 1_000_000
 
 
@@ -58,9 +60,9 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def write(definition: dict[str, Any]) -> str:
-    """The text of a canonical definition."""
+    """The text of a definition, in its canonical form."""
     return yaml.dump(
-        definition, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
+        normal(definition), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False
     )
 
 

@@ -72,7 +72,7 @@ def workflow_create(*, actor: Any, title: str) -> Workflow:
     """A new workflow with a harmless first version. Raises Forbidden, InvalidInput, Conflict."""
     rights.require(actor, "workflow.edit")
     slug = slugify(title)[:60]
-    if not slug or slug in ("runs", "steps"):
+    if not slug or slug in ("runs", "steps", "schedules"):
         raise InvalidInput(_("The title needs some letters or digits: its short name is made of them."), field="title")
     if Workflow.objects.filter(slug=slug).exists():
         raise Conflict(_("There is a workflow “%(slug)s” already: choose another title.") % {"slug": slug})

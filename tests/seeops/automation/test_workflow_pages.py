@@ -39,7 +39,7 @@ def test_a_workflow_from_its_making_to_the_end_of_its_run_by_forms_alone(client,
         page = client.get("/automation/workflows/mine/edit/").content.decode()
     assert 'data-flow="edit"' in page
     asking = step("approval", question="really?", role="approver")
-    written = text.write({"title": "Mine", "start": "a", "steps": {"a": asking}})
+    written = text.write(flow(a=asking))
     assert (
         client.post("/automation/workflows/mine/edit/", {"yaml": written, "base": "1", "note": "ask"}).status_code
         == 302

@@ -9,7 +9,7 @@ const snap = (value) => Math.max(0, Math.round(value / GRID) * GRID);
 export class Editor {
   constructor(el) {
     this.el = el;
-    this.palette = JSON.parse(el.dataset.palette);
+    this.palette = JSON.parse(el.dataset.known);
     this.words = JSON.parse(el.dataset.words);
     this.part = (name) => el.querySelector(`[data-flow-part="${name}"]`);
     this.text = this.part("text");
