@@ -28,8 +28,8 @@ def test_failover_seen_by_a_client(tmp_path: Path) -> None:
     shard = ShardProcesses(tmp_path)
     try:
         shard.start_all()
-        customers, waited = kill_again_and_again(shard, KILLS)
-        compare(shard, customers)
+        customers, feed, waited = kill_again_and_again(shard, KILLS)
+        compare(shard, customers, feed)
     finally:
         shard.stop()
     p50, p99, longest = np.percentile(waited, (50, 99, 100))

@@ -159,6 +159,10 @@ class Engine:
             self._asked.wait_to_read(self.state.index, outcome, reply)
             self._asked.release_reads(self.applied)
 
+    def carry_out(self) -> None:
+        """Carry out what was gathered before an input was found to be broken."""
+        self._drain()
+
     @contextmanager
     def gather(self) -> Iterator[None]:
         """Inputs given within are carried out together at the end: one message and one write for all of them."""

@@ -43,7 +43,8 @@ class _Kept:
         self._entry, self._result, self._parts = entry, result, b""
         self.bytes = 128 + len(entry.data)
         if result is not None:
-            self.bytes += result.events.nbytes + 8 * len(result.events) + result.rejects.nbytes
+            answer = getattr(result, "answer", None)  # as long as what it tells, without looking into it
+            self.bytes += len(answer) if answer is not None else result.events.nbytes + result.rejects.nbytes
 
     def parts(self) -> bytes:
         if not self._parts:

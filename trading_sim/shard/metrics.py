@@ -9,10 +9,12 @@ from trading_sim.matching.records import EventKind
 from trading_sim.risk.reasons import RiskReason
 from trading_sim.shard.engine import Engine
 from trading_sim.shard.entries import Entry
+from trading_sim.shard.machine_api import ApplyResult
 from trading_sim.shard.raft import Role
 from trading_sim.shard.state import Applied
 
 FSYNC_BOUNDS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+COUNTED_AT_ONCE = 64
 _KINDS = {int(kind): kind.name.lower() for kind in EventKind}
 _RISK_REASONS = {int(reason): reason.name.lower() for reason in RiskReason}
 _TRADE, _REJECTED = int(EventKind.TRADE), int(EventKind.REJECTED)
@@ -32,6 +34,7 @@ class ReplicaMetrics:
     fsync_seconds: float = 0.0
     connections_cut: int = 0
     peer_messages_dropped: int = 0
+    _uncounted: list[ApplyResult] = field(default_factory=list)
 
     def observe_fsync(self, seconds: float) -> None:
         """One sync of a file took that long."""
@@ -45,13 +48,22 @@ class ReplicaMetrics:
             self.repeated += applied.answer is not None
             return
         self.commands += entry.count
-        if len(applied.result.events):
-            self.events += np.bincount(applied.result.events["kind"], minlength=256)
-        if len(applied.result.rejects):
-            self.risk_rejects += np.bincount(applied.result.rejects["reason"], minlength=256)
+        self._uncounted.append(applied.result)
+        if len(self._uncounted) >= COUNTED_AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        """Look into the results that were only noted: many small arrays are counted as one large one."""
+        results, self._uncounted = self._uncounted, []
+        if results:
+            kinds = np.concatenate([result.events["kind"] for result in results])
+            reasons = np.concatenate([result.rejects["reason"] for result in results])
+            self.events += np.bincount(kinds, minlength=256)
+            self.risk_rejects += np.bincount(reasons, minlength=256)
 
     def page(self, engine: Engine) -> str:
         """The metrics in Prometheus' text format."""
+        self._count()
         raft = engine.raft
         lines: list[str] = []
         leads = raft.role is Role.LEADER and engine.failure is None

@@ -135,7 +135,8 @@ class Replica:
         try:
             with self.engine.gather():
                 yield
-        except (WireError, MessageError):
+        except (WireError, MessageError):  # the caller's fault: what came before it counts
+            self._guarded(self.engine.carry_out)
             raise
         except Exception as error:
             log.exception("shard %d %s stops: its state can no longer be trusted", self.shard, self.name)

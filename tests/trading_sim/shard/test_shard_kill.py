@@ -73,9 +73,11 @@ class Customer(threading.Thread):
         return next(answered for answered in self.answered_at if answered > moment) - moment
 
 
-def kill_again_and_again(shard: ShardProcesses, kills: int) -> tuple[list[Customer], np.ndarray]:
-    """Kill the leader under load; returns the customers and, for every kill and customer, the seconds until its next answer."""
+def kill_again_and_again(shard: ShardProcesses, kills: int) -> tuple[list[Customer], list[Fed], np.ndarray]:
+    """Kill the leader under load; returns the customers, the feed, and for every kill and customer the seconds until its next answer."""
     stop, moments = threading.Event(), []
+    listener = Listener(list(shard.addresses.values()))
+    listener.start()
     customers = [Customer(list(shard.addresses.values()), number, stop) for number in range(1, CLIENTS + 1)]
     for customer in customers:
         customer.start()
@@ -99,27 +101,44 @@ def kill_again_and_again(shard: ShardProcesses, kills: int) -> tuple[list[Custom
         stop.set()
         for customer in customers:
             customer.join(30)
+        listener.until = shard.agree()["applied"]
+        listener.join(30)
+    assert listener.error is None
+    assert not listener.is_alive(), f"the feed ended at entry {len(listener.told)} of {listener.until}"
     waited = [customer.waited_after(moment) for moment in moments for customer in customers]
-    return customers, np.array(waited)
+    return customers, listener.told, np.array(waited)
 
 
-async def whole_feed(address: str, until: int) -> list[Fed]:
-    told = []
-    async with asyncio.timeout(60), aclosing(follow([address], 0, 1)) as stream:
-        async for fed in stream:
-            told.append(fed)
-            if fed.index >= until:
-                break
-    return told
+class Listener(threading.Thread):
+    """Follows the shard from its first entry, over every kill, until it was told the entry `until`."""
+
+    def __init__(self, addresses: list[str]) -> None:
+        super().__init__(name="listener")
+        self._addresses, self.until = addresses, 1 << 62
+        self.told: list[Fed] = []
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._listen())
+        except Exception as error:
+            self.error = error
+            raise
+
+    async def _listen(self) -> None:
+        async with aclosing(follow(self._addresses, 0, 1, heartbeats=True)) as stream:
+            async for fed in stream:
+                if fed.index == len(self.told) + 1:
+                    self.told.append(fed)
+                if len(self.told) >= self.until:
+                    return
 
 
-def compare(shard: ShardProcesses, customers: list[Customer]) -> None:
+def compare(shard: ShardProcesses, customers: list[Customer], feed: list[Fed]) -> None:
     """Nothing acknowledged is lost, nothing was executed twice, order ids have no gap, the replicas agree."""
     assert [error for customer in customers for error in customer.errors] == []
     acknowledged = {(c.client_id, request): told for c in customers for request, told in c.acknowledged.items()}
-    last = shard.agree()["applied"]
-    feed = asyncio.run(whole_feed(shard.addresses[NAMES[0]], last))
-    assert [fed.index for fed in feed] == list(range(1, last + 1))
+    assert [fed.index for fed in feed] == list(range(1, shard.agree()["applied"] + 1))
     executed: dict[tuple[int, int], list[Fed]] = {}
     for fed in feed:
         if len(fed.commands):
@@ -139,15 +158,15 @@ def compare(shard: ShardProcesses, customers: list[Customer]) -> None:
 
 
 def test_killing_the_leader_loses_nothing_and_repeats_nothing(shard: ShardProcesses) -> None:
-    customers, _ = kill_again_and_again(shard, KILLS)
-    compare(shard, customers)
+    customers, feed, _ = kill_again_and_again(shard, KILLS)
+    compare(shard, customers, feed)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
 def test_killing_the_leader_fifty_times(shard: ShardProcesses) -> None:
-    customers, waited = kill_again_and_again(shard, KILLS_SOAK)
-    compare(shard, customers)
+    customers, feed, waited = kill_again_and_again(shard, KILLS_SOAK)
+    compare(shard, customers, feed)
     acknowledged = sum(len(customer.acknowledged) for customer in customers)
     p50, p99, longest = np.percentile(waited, (50, 99, 100)) * 1e3
     print(
