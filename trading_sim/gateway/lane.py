@@ -40,8 +40,10 @@ class Lane:
         entry = self._entry
         while True:
             batch = None
-            if entry.places[self.shard].index >= 0:
-                batch = entry.sent[self.shard] or entry.next_batch(self.shard)
+            if entry.sent[self.shard] is not None:
+                batch = entry.sent[self.shard]
+            elif entry.places[self.shard].index >= 0 and self.shard not in entry.mending:
+                batch = entry.next_batch(self.shard)
             if batch is None:
                 self._wake.clear()
                 self._changed()  # refusals of queued instructions

@@ -67,10 +67,13 @@ class OrderEntry:
         self.queues: dict[int, deque[Instruction]] = {shard: deque() for shard in self.places}
         self.sent: dict[int, Batch | None] = dict.fromkeys(self.places)
         self._next_number = store.last_number() + 1
+        self.mending: set[int] = (
+            set()
+        )  # shards whose feed was lost: nothing new goes out until their orders are brought up to date
         self.open_orders = Counter(order.session for order in self.orders.values())
         self.in_flight = Counter(one.session for one in self.pending.values())
         self.today = Counter(store.counts())
-        self._reporter = Reporter(self)
+        self.reporter = Reporter(self)
         self._recover()
 
     def _recover(self) -> None:
@@ -90,12 +93,12 @@ class OrderEntry:
         """Take one instruction, or report why not. `allowed`: the session is within its message rate."""
         known = self.find(rights.session, ask.client_id)
         if known is not None:
-            self._reporter.repeated(known, ask)
+            self.reporter.repeated(known, ask)
             return
         order = self._target(rights, ask)
         reason = self._objection(rights, ask, order) if allowed else GatewayReason.MESSAGE_RATE
         if reason is not None:
-            self._reporter.refuse(rights.session, ask, order, reason)
+            self.reporter.refuse(rights.session, ask, order, reason)
             return
         number, self._next_number = self._next_number, self._next_number + 1
         day = self.places[ask.shard].day
@@ -121,7 +124,7 @@ class OrderEntry:
         """How the order that this client order id is about stands; None when there is none today."""
         known = self.find(rights.session, client_id)
         order = self.order_of(known) if known is not None else None
-        return None if order is None else self._reporter.status(order, client_id)
+        return None if order is None else self.reporter.status(order, client_id)
 
     def find(self, session: str, client_id: str) -> Instruction | None:
         """Today's instruction with this client order id."""
@@ -173,7 +176,7 @@ class OrderEntry:
             record = command_of(instruction, self.orders.get(instruction.order))
             queue.popleft()
             if isinstance(record, GatewayReason):
-                self._reporter.refuse_queued(instruction, record)
+                self.reporter.refuse_queued(instruction, record)
                 continue
             instruction.position = len(chosen)
             chosen.append(instruction)
@@ -207,7 +210,7 @@ class OrderEntry:
             if instruction.stage == Stage.SENT and instruction.number in self.pending:
                 instruction.stage = Stage.TOLD
                 self.store.put_instruction(instruction, self.places[instruction.shard].day)
-                self._reporter.pending(instruction, self._now())
+                self.reporter.pending(instruction, self._now())
 
     def refused(self, batch: Batch, certain: bool, text: str) -> None:
         """The shard refuses the request for good. `certain`: nothing of it was executed."""
@@ -218,7 +221,7 @@ class OrderEntry:
             return
         for instruction in batch.instructions:
             if instruction.number in self.pending:
-                self._reporter.refuse_queued(instruction, GatewayReason.SHARD_REFUSED)
+                self.reporter.refuse_queued(instruction, GatewayReason.SHARD_REFUSED)
 
     # What the feeds tell
 
@@ -231,7 +234,7 @@ class OrderEntry:
         if place.index >= 0 and entry.index <= place.index:
             return False
         place.index = entry.index
-        touched = self._reporter.entry(shard, entry, accounts)
+        touched = self.reporter.entry(shard, entry, accounts)
         self.store.put_place(place, lazy=not touched)
         return touched
 
@@ -240,7 +243,7 @@ class OrderEntry:
         if reply.index <= self.places[batch.shard].index and any(
             one.number in self.pending for one in batch.instructions
         ):
-            self._reporter.reply(batch, reply, self._now())
+            self.reporter.reply(batch, reply, self._now())
 
     def new_day(self, shard: int, day: int) -> None:
         """A shard has begun another day: yesterday's client order ids are free again."""

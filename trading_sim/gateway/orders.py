@@ -44,7 +44,8 @@ class Ask:
 
 @dataclass(slots=True)
 class Order:
-    """One order. `number` is that of its NEW instruction; `client_id` the newest accepted one; `qty` = cum + leaves while it lives."""
+    """One order. `number` is that of its NEW instruction; `client_id` the newest accepted one; `qty` = cum + leaves while it lives;
+    `as_of`: the entry of the shard's journal up to which its events are told, when they were not taken from the feed."""
 
     number: int
     session: str
@@ -63,6 +64,7 @@ class Order:
     notional: int = 0
     status: str = reports.PENDING_NEW
     day: int = 0
+    as_of: int = 0
 
     @property
     def open(self) -> bool:

@@ -108,7 +108,7 @@ class Reporter:
 
     def reply(self, batch: Batch, reply: Any, now_ns: int) -> None:
         """Apply an answer to a request of this gateway."""
-        own = {reply.seq + position: one for position, one in enumerate(batch.instructions)}
+        own = {reply.seq + one.position: one for one in batch.instructions}
         self._apply(batch.shard, reply.index, now_ns, reply.events, range(len(reply.events)), reply.rejects, own)
 
     def _own(self, shard: int, entry: Any) -> dict[int, Instruction]:
@@ -143,25 +143,28 @@ class Reporter:
                 self._reject(instruction, now_ns, f"{shard}-{index}-r{at}", reason_of_risk(int(rejects["reason"][at])))
                 touched = True
             else:
-                touched |= self._event(shard, f"{shard}-{index}-{at}", now_ns, events[at].item(), instruction)
+                touched |= self._event(shard, index, at, now_ns, events[at].item(), instruction)
         return touched
 
-    def _event(self, shard: int, exec_id: str, now_ns: int, event: tuple, instruction: Instruction | None) -> bool:
+    def _event(
+        self, shard: int, index: int, at: int, now_ns: int, event: tuple, instruction: Instruction | None
+    ) -> bool:
         _, order_id, maker_id, price, qty, leaves, _, kind, reason, _, _ = event
-        entry = self._entry
+        exec_id = f"{shard}-{index}-{at}"
         if kind == EventKind.TRADE:
-            taker, maker = entry.by_order_id.get((shard, order_id)), entry.by_order_id.get((shard, maker_id))
+            taker, maker = self._order(shard, order_id, index), self._order(shard, maker_id, index)
             for order, name in ((taker, exec_id), (maker, exec_id + "m")):
                 if order is not None:
-                    self._fill(order, price, qty, now_ns, name)
+                    self.fill(order, price, qty, now_ns, name)
             return taker is not None or maker is not None
+        entry = self._entry
         if kind == EventKind.REJECTED:
             if instruction is not None and instruction.number in entry.pending:
                 self._reject(instruction, now_ns, exec_id, reason_of_event(reason))
             return instruction is not None
         if kind == EventKind.ACCEPTED:
             return instruction is not None and self._accept(instruction, order_id, now_ns, exec_id)
-        order = entry.by_order_id.get((shard, order_id))
+        order = self._order(shard, order_id, index)
         if order is None:
             return False
         if kind == EventKind.CANCELLED:
@@ -169,6 +172,11 @@ class Reporter:
         elif kind == EventKind.REPLACED:
             self._replace(order, instruction, price, leaves, now_ns, exec_id)
         return True
+
+    def _order(self, shard: int, order_id: int, index: int) -> Order | None:
+        """The order here with a shard's id, unless its part of this entry was told already."""
+        order = self._entry.by_order_id.get((shard, order_id))
+        return order if order is not None and order.as_of < index else None
 
     def _accept(self, instruction: Instruction, order_id: int, now_ns: int, exec_id: str) -> bool:
         entry = self._entry
@@ -183,7 +191,8 @@ class Reporter:
         self._post(order, _execution(order, reports.NEW, reports.NEW, order.client_id, "", now_ns, exec_id))
         return True
 
-    def _fill(self, order: Order, price: int, qty: int, now_ns: int, exec_id: str) -> None:
+    def fill(self, order: Order, price: int, qty: int, now_ns: int, exec_id: str) -> None:
+        """Some of an order was executed."""
         order.cum, order.leaves, order.notional = order.cum + qty, order.leaves - qty, order.notional + price * qty
         order.status = order.live_status()
         report = _execution(order, reports.TRADE, order.status, order.client_id, "", now_ns, exec_id, (price, qty))
@@ -216,6 +225,42 @@ class Reporter:
         order.status = order.live_status()
         self._entry.store.put_order(order)
         self._post(order, _execution(order, reports.REPLACED, order.status, order.client_id, original, now_ns, exec_id))
+
+    # Events that nobody saw: the feed was lost
+
+    def expired_unseen(self, order: Order, now_ns: int) -> None:
+        """The order's day is over, and nobody lists its fills any more."""
+        self._unseen_end(order, reports.EXPIRED, now_ns, GatewayReason.FILLS_NOT_KNOWN)
+
+    def ended_unseen(self, order: Order, now_ns: int, certain: bool) -> None:
+        """The order rests no longer. `certain`: all its fills are told, so the rest was cancelled."""
+        self._unseen_end(order, reports.CANCELLED, now_ns, 0 if certain else GatewayReason.FILLS_NOT_KNOWN)
+
+    def _unseen_end(self, order: Order, code: str, now_ns: int, reason: int) -> None:
+        order.status, order.leaves = code, 0
+        self._entry.end(order)
+        text = reason_text(reason) or "cancelled while the gateway was away"
+        name = f"{order.shard}-e{order.order_id}"
+        self._post(order, _execution(order, code, code, order.client_id, "", now_ns, name, reason=reason, text=text))
+
+    def unknown_unseen(self, order: Order, left: int | None, now_ns: int) -> None:
+        """Fills of the order are missing here, and it may live on. `left`: its open quantity, if the shard listed it."""
+        if left is not None:
+            order.cum, order.leaves, order.qty = (
+                max(order.cum, order.qty - left),
+                left,
+                max(order.cum + left, order.qty),
+            )
+            order.status = order.live_status()
+            self._entry.store.put_order(order)
+        reason = GatewayReason.FILLS_NOT_KNOWN
+        self._post(
+            order,
+            _execution(
+                order, reports.STATUS, order.status, order.client_id, "", now_ns, "0", reason=reason,
+                text="fills are missing here: ask for the fills of the account",
+            ),
+        )  # fmt: skip
 
     def _reject(self, instruction: Instruction, now_ns: int, exec_id: str, reason: int) -> None:
         entry = self._entry

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trading_sim.gateway import queries, reports
+from trading_sim.gateway import mending, queries, reports
 from trading_sim.gateway.binary.session import BinarySession
 from trading_sim.gateway.binary.wire import Frames, What
 from trading_sim.gateway.credentials import BINARY, FIX, Credentials, CredentialsError
@@ -34,12 +34,14 @@ from trading_sim.gateway.reports import Report
 from trading_sim.gateway.sessions import Sessions
 from trading_sim.gateway.store import Store, checkpoint
 from trading_sim.shard.async_client import AsyncShardClient
+from trading_sim.shard.attempts import ShardUnavailable
 
 log = logging.getLogger(__name__)
 
 STORE_FILE = "gateway.sqlite"
 CHECKPOINT_S = 5.0
 FEED_SILENT_S = 3.0
+MEND_POLL_S, MEND_AGAIN_S = 0.02, 0.2
 
 
 class Gateway:
@@ -127,13 +129,27 @@ class Gateway:
     # Shards
 
     def _feed(self, shard: int, addresses: list[str]) -> ShardFeed:
-        async def lost() -> None:
-            self.entry.places[shard].index = -1
-
         return ShardFeed(
             shard, addresses, self.clients[shard], lambda: self.entry.places[shard].index + 1,
-            lambda fed: self._fed(shard, fed), lost,
+            lambda fed: self._fed(shard, fed), lambda: self._mend(shard),
         )  # fmt: skip
+
+    async def _mend(self, shard: int) -> None:
+        """The feed has gone on too far to be followed: learn by questions what was missed."""
+        entry, client = self.entry, self.clients[shard]
+        entry.mending.add(shard)
+        while entry.sent[shard] is not None:  # its lane asks for that until it is answered
+            await asyncio.sleep(MEND_POLL_S)
+        for batch in mending.open_requests(entry, shard):
+            mending.resolve(entry, batch, await _until_told(lambda b=batch: client.submit(b.commands, b.request)))
+        answers = {
+            account: await _until_told(lambda a=account: client.query_account(a))
+            for account in mending.accounts_to_ask(entry, shard)
+        }
+        mending.mend(entry, shard, answers)
+        entry.mending.discard(shard)
+        self.turn.changed()
+        self.lanes[shard].wake()
 
     def _channel(self, shard: int) -> Channel:
         codes = [self.instruments.code(shard, symbol) for symbol in range(self.instruments.symbols[shard])]
@@ -248,3 +264,13 @@ class Gateway:
 
 def _market_frames() -> market_wire.Frames:
     return market_wire.Frames(market_wire.MAX_CLIENT_FRAME)
+
+
+async def _until_told(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask a shard until it answers."""
+    while True:
+        try:
+            return await ask()
+        except ShardUnavailable as error:
+            log.warning("the gateway waits to be brought up to date: %s", error)
+            await asyncio.sleep(MEND_AGAIN_S)

@@ -17,7 +17,7 @@ from pathlib import Path
 from trading_sim.gateway.orders import Instruction, Order
 from trading_sim.gateway.reports import Report
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE about (version INTEGER, client_id INTEGER);
 CREATE TABLE session (name TEXT PRIMARY KEY, next_in INTEGER, next_out INTEGER, oldest INTEGER) WITHOUT ROWID;
@@ -26,7 +26,7 @@ CREATE TABLE place (shard INTEGER PRIMARY KEY, idx INTEGER, day INTEGER, request
 CREATE TABLE orders (
     number INTEGER PRIMARY KEY, session TEXT, client_id TEXT, shard INTEGER, symbol INTEGER, account INTEGER, side INTEGER,
     type INTEGER, tif INTEGER, price INTEGER, qty INTEGER, order_id INTEGER, cum INTEGER, leaves INTEGER, notional INTEGER,
-    status TEXT, day INTEGER);
+    status TEXT, day INTEGER, as_of INTEGER);
 CREATE INDEX orders_live ON orders (number) WHERE status IN ('A', '0', '1');
 CREATE TABLE instruction (
     number INTEGER, session TEXT, client_id TEXT, kind INTEGER, order_number INTEGER, shard INTEGER, price INTEGER, qty INTEGER,
@@ -34,7 +34,7 @@ CREATE TABLE instruction (
     PRIMARY KEY (session, client_id)) WITHOUT ROWID;
 CREATE INDEX instruction_pending ON instruction (number) WHERE stage < 3;
 """
-_ORDER = "INSERT OR REPLACE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_ORDER = "INSERT OR REPLACE INTO orders VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSTRUCTION = "INSERT OR REPLACE INTO instruction VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSTRUCTIONS = (
     "SELECT number, session, client_id, kind, order_number, shard, price, qty, original_id, request, position, stage, digest"
@@ -95,6 +95,11 @@ class Store:
             self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
             self._db.execute("INSERT INTO about VALUES (?, ?)", (SCHEMA_VERSION, client_id))
         row = self._db.execute("SELECT version, client_id FROM about").fetchone()
+        if row is not None and row[0] == 1:
+            self._db.executescript(
+                "BEGIN; ALTER TABLE orders ADD COLUMN as_of INTEGER DEFAULT 0; UPDATE about SET version = 2; COMMIT;"
+            )
+            row = (SCHEMA_VERSION, row[1])
         if row is None or row[0] != SCHEMA_VERSION:
             raise StoreError(f"{self.path} is not of version {SCHEMA_VERSION}: move it away to begin anew")
         return int(row[1])

@@ -162,7 +162,7 @@ class Connection(asyncio.Protocol):
         def read(state: ReplicatedState) -> bytes:
             machine = state.machine
             found = machine.query_account(key) if kind is wire.Frame.QUERY_ACCOUNT else machine.query_symbol(key)
-            return json.dumps(found).encode()
+            return json.dumps({"index": state.index, **found}).encode()
 
         self._handler.query(read, lambda result: self._answer(tag, result))
 

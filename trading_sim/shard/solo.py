@@ -53,7 +53,7 @@ class Questions:
             found = machine.query_account(key) if kind == wire.Frame.QUERY_ACCOUNT else machine.query_symbol(key)
         except KeyError as error:
             return Refused(Refusal.NOT_FOUND, f"The shard has no {error.args[0]}.")
-        return Answered(json.dumps(found).encode())
+        return Answered(json.dumps({"index": state.index, **found}).encode())
 
     def _status(self) -> dict:
         state = self._state

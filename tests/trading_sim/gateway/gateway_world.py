@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ async def eventually(condition: Callable[[], Awaitable[Any]], what: str, timeout
 class GatewayWorld:
     """`ports`: shard, its HTTP, binary, FIX, market data, HTTP of the gateway. Also a folder with everything they write."""
 
-    def __init__(self, directory: Path, sessions: list[dict] | None = None, limits: dict | None = None) -> None:
+    def __init__(self, directory: Path, *, engine: str = "twin", orders: int = 20_000, rate_max: int = 200) -> None:
         self.directory = directory
         names = ("shard", "shard_http", "binary", "fix", "market_data", "http")
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -90,13 +91,12 @@ class GatewayWorld:
         config = ShardConfig(
             shard=0, symbols=SYMBOLS, accounts=ACCOUNTS, max_order_id=20_000, max_live=5_000, engine="twin"
         )
+        config = replace(config, limits=replace(config.limits, rate_max=rate_max))
         (directory / "shards" / "shard-0.json").write_text(config.to_json())
         endpoints = {"state": str(directory), "shards": {"0": {"SZ-A": {"address": self.address("shard")}}}}
         (directory / "endpoints.json").write_text(json.dumps(endpoints))
         (directory / "gateway").mkdir(mode=0o700)
-        write_members(directory / "gateway" / FILE_NAME, sessions or SESSIONS)
-        if limits:
-            (directory / "gateway" / "limits.json").write_text(json.dumps(limits))
+        write_members(directory / "gateway" / FILE_NAME, SESSIONS)
 
     def address(self, name: str) -> str:
         return f"127.0.0.1:{self.ports[name]}"

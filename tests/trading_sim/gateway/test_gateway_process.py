@@ -273,6 +273,17 @@ def test_hostile_input_ends_with_a_reason_and_disturbs_nobody(world: GatewayWorl
     assert all(sum(port["cut_offs"].values()) > 10 for port in cut.values())
 
 
+@pytest.mark.soak
+def test_memory_stays_flat_under_long_hostile_input(world: GatewayWorld) -> None:
+    rng = random.Random(11)
+    asyncio.run(storm(world, 100, rng))
+    before = world.memory_kib()
+    asyncio.run(storm(world, 1_000, rng))
+    grown = world.memory_kib() - before
+    print(f"\n15,000 hostile connections: memory grew by {grown:,} KiB")
+    assert grown < 8 * 1024
+
+
 def test_pages_tell_how_it_stands_and_no_secrets(world: GatewayWorld) -> None:
     families = {family.name: family for family in text_string_to_metric_families(world.metrics())}
     assert families["trading_gateway_order_report_seconds"].type == "histogram"

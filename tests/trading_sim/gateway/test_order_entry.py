@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.trading_sim.gateway.local_gateway import LocalGateway, LocalShard, new, reports_of
-from trading_sim.gateway import reports
+from trading_sim.gateway import mending, reports
 from trading_sim.gateway.limits import Limits
 from trading_sim.gateway.order_entry import Rights
 from trading_sim.gateway.orders import Ask, Kind
@@ -149,6 +149,63 @@ def test_the_store_is_bounded_per_session(tmp_path: Path, shard: LocalShard) -> 
     assert gateway.sessions.numbers("BIN-1").oldest == kept[0][0]
 
 
+def mended(gateway: LocalGateway, shard: LocalShard) -> None:
+    """The feed is lost from where the gateway is; it works out what happened by questions."""
+    entry = gateway.entry
+    for batch in mending.open_requests(entry, 0):
+        mending.resolve(entry, batch, shard.submit(entry.client_id, batch.request, batch.commands))
+        entry.sent[0] = None
+    told = {
+        account: {"index": shard.state.index, **shard.state.machine.query_account(account)}
+        for account in mending.accounts_to_ask(entry, 0)
+    }
+    mending.mend(entry, 0, told)
+    if entry.places[0].index < 0:
+        entry.places[0].index = shard.state.index
+
+
+def test_a_lost_feed_is_mended_by_questions(gateway: LocalGateway, shard: LocalShard) -> None:
+    gateway.entry.take(ONE, new("part", qty=300))
+    gateway.entry.take(ONE, new("full", price=1001, qty=100))
+    gateway.entry.take(ONE, new("rests", price=995, qty=100))
+    gateway.settle()
+    gateway.entry.take(ONE, new("answer-lost", price=994, qty=100))
+    batch = gateway.batch()
+    shard.submit(gateway.entry.client_id, batch.request, batch.commands)
+    gateway.entry.take(ONE, new("never-sent", price=993, qty=100))
+    shard.order(8, 2, 1000, 200)
+    mended(gateway, shard)
+    gateway.settle()
+    assert sorted(told(gateway)[3:]) == [
+        ("answer-lost", "0", "0", 0, 100), ("full", "F", "2", 100, 0), ("never-sent", "0", "0", 0, 100),
+        ("part", "F", "1", 100, 200),
+    ]  # fmt: skip
+    shard.order(8, 2, 1000, 200)
+    gateway.settle()
+    assert told(gateway)[-1] == ("part", "F", "2", 300, 0)
+
+
+def test_a_request_that_never_arrived_is_refused_after_a_lost_feed(gateway: LocalGateway, shard: LocalShard) -> None:
+    gateway.entry.take(ONE, new("a"))
+    gateway.batch()
+    mended(gateway, shard)
+    assert told(gateway) == [("a", "8", "8", 0, 0)]
+    assert shard.state.machine.query_account(1)["orders_total"] == 0
+
+
+def test_an_order_of_a_day_that_is_over_ends_and_says_what_is_not_known(
+    gateway: LocalGateway, shard: LocalShard
+) -> None:
+    gateway.entry.take(ONE, new("a"))
+    gateway.settle()
+    shard.operate(4)
+    shard.operate(5)
+    mended(gateway, shard)
+    assert told(gateway)[-1] == ("a", "C", "C", 0, 0)
+    assert reports_of(gateway, "BIN-1")[-1][1].reason == GatewayReason.FILLS_NOT_KNOWN
+    assert gateway.entry.places[0].day == 1
+
+
 class Customer:
     """A session's client that survives everything: sends again what was not taken, files what it was told by number."""
 
@@ -200,8 +257,21 @@ class Customer:
             assert self.heard.setdefault(seq, report) == report, "a number was used for two reports"
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_lost_or_done_twice_whatever_dies(tmp_path: Path, seed: int) -> None:
+    live(tmp_path, seed)
+
+
+@pytest.mark.soak
+def test_nothing_is_lost_or_done_twice_in_three_hundred_lives(tmp_path: Path) -> None:
+    for seed in range(1_000, 1_300):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        live(folder, seed)
+
+
+def live(tmp_path: Path, seed: int) -> None:
+    """A random course of instructions, answers, lost answers, deaths and new lives, and what must hold at its end."""
     rng = random.Random(seed)
     shard = LocalShard()
     gateway = LocalGateway(tmp_path, shard)
