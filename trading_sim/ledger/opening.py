@@ -22,7 +22,17 @@ LARGEST_ID = (1 << 20) - 1
 LARGEST_CASH = 2**60
 MILLION = 1_000_000
 OWN_KEYS = ("max_notional", "max_quantity", "rate_max", "credit_line", "initial_ppm", "maintenance_ppm")
-TERM_KEYS = ("margin_ppm", "nav", "min_notional", "grade", "max_notional", "max_quantity", "max_position", "collar_ppm")
+TERM_KEYS = (
+    "margin_ppm",
+    "lendable",
+    "nav",
+    "min_notional",
+    "grade",
+    "max_notional",
+    "max_quantity",
+    "max_position",
+    "collar_ppm",
+)
 
 
 def account_index(accounts: Sequence[int]) -> np.ndarray:
@@ -82,10 +92,12 @@ def open_symbol(desk, symbol: int, row: Mapping, collateral_ppm: int) -> None:
         raise LedgerError(f"{name}: a contract must stand for at least one share")
     for key in TERM_KEYS:
         terms[key] = _whole(name, row, key)
-    is_share = not (terms["margin_ppm"] or terms["nav"])
+    is_share = bool(terms["lendable"]) or not (terms["margin_ppm"] or terms["nav"])
     terms["collateral_ppm"] = _whole(name, row, "collateral_ppm", collateral_ppm if is_share else 0, MILLION)
-    if terms["margin_ppm"] and not row.get("same_day", False):
+    if terms["margin_ppm"] and not terms["lendable"] and not row.get("same_day", False):
         raise LedgerError(f"{name} is an option: what is bought today must be sellable today (same_day)")
+    if terms["lendable"] and not terms["margin_ppm"]:
+        raise LedgerError(f"{name} is lent to short sellers: say the margin they freeze (margin_ppm)")
     rules["flags"] = (
         (SAME_DAY if row.get("same_day", False) else 0)
         | (OPTION if terms["margin_ppm"] else 0)

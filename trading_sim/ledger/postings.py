@@ -4,8 +4,8 @@ Rounding: a fee is floor(notional * ppm / 1,000,000) for every trade, and a free
 on all of it. Because floor(a) + floor(b) <= floor(a + b), what a freeze releases for a part always pays for that part, whatever
 the order of the fills: free cash cannot become negative by a trade.
 
-What a written option freezes follows from the account's position alone: `unit_margin` for each contract that is sold,
-or offered, and not owned.
+What a written option or a borrowed share freezes follows from the account's position alone: `unit_margin` for each that is sold,
+or offered, and not owned. The proceeds are part of that margin.
 """
 
 import numpy as np
@@ -43,7 +43,10 @@ def move_sellable(desk, account, position, symbol, change, option):
     after = before + change
     position.sellable = after
     if option:
-        margin = (min(before, 0) - min(after, 0)) * desk.terms[symbol].unit_margin
+        terms = desk.terms[symbol]
+        written = min(before, 0) - min(after, 0)
+        margin = written * terms.unit_margin
+        terms.lent += written
         account.cash -= margin
         account.frozen += margin
 

@@ -34,7 +34,7 @@ ACCOUNT = np.dtype(
 
 POSITION = np.dtype(
     [
-        ("sellable", "<i4"),  # may be sold now; of an option, below zero: written and not bought back
+        ("sellable", "<i4"),  # may be sold now; below zero: an option written, a share borrowed and sold
         ("held", "<i4"),  # by open SELL orders
         ("today", "<i4"),  # bought today, sellable after settlement (T+1)
         ("buying", "<i4"),  # open quantity of BUY orders
@@ -66,13 +66,15 @@ SYMBOL = np.dtype(
 """What orders and trades of a symbol are measured by, 64 bytes."""
 
 SAME_DAY, OPTION, FUND, GRADED = 1, 2, 4, 8
-"""Bits of SYMBOL.flags: bought today may be sold today; may be written (sold short against margin); traded at its NAV only;
+"""Bits of SYMBOL.flags: bought today may be sold today; an option or a lent share, sold short against margin; traded at its NAV only;
 not for every investor."""
 
 TERMS = np.dtype(
     [
         ("unit_margin", "<i8"),  # fen that one written contract freezes today
-        ("margin_ppm", "<i8"),  # of an option: seller's margin in millionths of its value at the reference price
+        ("margin_ppm", "<i8"),  # seller's margin in millionths of the value at the reference price
+        ("lendable", "<i8"),  # shares the broker lends to short sellers, 0: no bound (options)
+        ("lent", "<i8"),  # sold by those who did not own them
         ("nav", "<i8"),  # the only price of a fund
         ("next_nav", "<i8"),  # from the next settlement on, 0 for no change
         ("min_notional", "<i8"),  # of a BUY of a fund
@@ -84,7 +86,7 @@ TERMS = np.dtype(
         ("collar_ppm", "<i8"),
     ]
 )
-"""What only options, funds, marks and changes of rules are asked for."""
+"""What only options, lent shares, funds, marks and changes of rules are asked for."""
 
 MARGIN, CLOSING_ONLY, OWN_LIMITS = 1, 2, 4
 """Bits of ACCOUNT.flags: may borrow or write options; below maintenance, so may only close; has limits of its own."""

@@ -55,6 +55,11 @@ def written_margin(desk) -> np.ndarray:
     return desk.terms["unit_margin"][options] @ written
 
 
+def count_lent(desk) -> None:
+    """What is sold and not owned, now that purchases of the day count."""
+    desk.terms["lent"] = -np.minimum(by_symbol(desk)["sellable"].astype(np.int64), 0).sum(axis=1)
+
+
 def margin_anew(desk, before: np.ndarray) -> None:
     """Move what written options freeze from the sums `before` to those of the new margins; free cash may go below zero."""
     change = written_margin(desk) - before

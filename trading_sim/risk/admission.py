@@ -41,6 +41,7 @@ MARGIN_CALL = int(RiskReason.MARGIN_CALL)
 NOT_AT_NAV = int(RiskReason.NOT_AT_NAV)
 MINIMUM_AMOUNT = int(RiskReason.MINIMUM_AMOUNT)
 INVESTOR_GRADE = int(RiskReason.INVESTOR_GRADE)
+NOT_LENDABLE = int(RiskReason.NOT_LENDABLE)
 
 
 @inlined
@@ -130,8 +131,8 @@ def check_product(desk, row, symbol, side, price, qty):
 
 @called
 def check_option_funds(desk, row, symbol, side, extra, qty):
-    """Cash for an option: a SELL beyond what is owned freezes margin; a BUY that closes may use the margin it will release."""
-    account, unit = desk.accounts[row], desk.terms[symbol].unit_margin
+    """Cash for an option or a lent share: a SELL beyond what is owned freezes margin; a BUY that closes may use the margin it will release."""
+    account, terms = desk.accounts[row], desk.terms[symbol]
     position = position_of(desk, row, symbol)
     owned, most = np.int64(position.sellable), np.int64(desk.symbols[symbol].max_position)
     if (np.int64(position.buying) if side == BUY else max(np.int64(position.held), -owned)) + qty > most:
@@ -140,9 +141,12 @@ def check_option_funds(desk, row, symbol, side, extra, qty):
     if side == SELL:
         if account.flags & MARGIN == 0 and qty > owned:
             return INSUFFICIENT_POSITION
-        extra = (min(owned, 0) - min(owned - qty, 0)) * unit
+        written = min(owned, 0) - min(owned - qty, 0)
+        if written > 0 and terms.lendable != 0 and terms.lent + written > terms.lendable:
+            return NOT_LENDABLE
+        extra = written * terms.unit_margin
     else:
-        funds += unit * max(min(qty, -owned - np.int64(position.buying)), 0)
+        funds += terms.unit_margin * max(min(qty, -owned - np.int64(position.buying)), 0)
     return INSUFFICIENT_CASH if extra > 0 and extra > funds else PASS
 
 

@@ -33,6 +33,7 @@ class RiskReason(IntEnum):
     NOT_AT_NAV = 20  # a fund is bought and redeemed at its net asset value only
     MINIMUM_AMOUNT = 21  # a subscription below the product's minimum
     INVESTOR_GRADE = 22  # the product is riskier than the investor may buy
+    NOT_LENDABLE = 23  # a short sale of more shares than the broker has left to lend
 
 
 #: Reason of an event REJECTED by the desk: this much more than the RiskReason.

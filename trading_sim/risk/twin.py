@@ -69,6 +69,10 @@ class TwinLedger:
         """What is owned, not bought today and not offered; of options, below zero for what is or may be written."""
         return self.settled[row, symbol] - self.open_qty(row, symbol, Side.SELL)
 
+    def lent(self, symbol: int) -> int:
+        """Sold, or offered, by those who do not own it."""
+        return sum(max(-self.sellable(row, symbol), 0) for row in range(len(self.accounts)))
+
     def frozen(self, row: int) -> int:
         """What open BUY orders can cost, and the margin of written options."""
         buys = (order for order in self.orders.values() if order.row == row and order.side == Side.BUY)
@@ -229,6 +233,7 @@ def write_arrays(desk: Desk, ledger: TwinLedger) -> None:
         desk.accounts[row] = tuple(account[name] for name in desk.accounts.dtype.names)
     for symbol, rules in enumerate(ledger.rules):
         desk.symbols[symbol] = tuple(rules[name] for name in desk.symbols.dtype.names)
+        desk.terms["lent"][symbol] = ledger.lent(symbol)
     desk.control[0] = tuple(ledger.control[name] for name in desk.control.dtype.names)
     positions = by_symbol(desk)
     positions[:] = 0

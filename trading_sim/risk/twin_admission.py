@@ -151,7 +151,11 @@ class TwinAdmission:
             if side == Side.SELL:
                 if not ledger.accounts[row]["flags"] & MARGIN and qty > owned:
                     return RiskReason.INSUFFICIENT_POSITION
-                extra = (max(qty - owned, 0) - max(-owned, 0)) * unit
+                written = max(qty - owned, 0) - max(-owned, 0)
+                lendable = ledger.terms[symbol]["lendable"]
+                if written > 0 and lendable and ledger.lent(symbol) + written > lendable:
+                    return RiskReason.NOT_LENDABLE
+                extra = written * unit
             else:
                 funds += unit * max(min(qty, -owned - buying), 0)
             return RiskReason.INSUFFICIENT_CASH if extra > 0 and extra > funds else RiskReason.NONE

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trading_sim.ledger.opening import open_prices
-from trading_sim.ledger.settlement import charge_interest, margin_anew, publish_navs, settle_day, written_margin
+from trading_sim.ledger.settlement import (
+    charge_interest,
+    count_lent,
+    margin_anew,
+    publish_navs,
+    settle_day,
+    written_margin,
+)
 from trading_sim.matching.records import EventKind, Kind, Phase
 from trading_sim.protocol.operator import EVERY_SYMBOL, OPERATOR, SETTLE, OperatorEvent, OperatorKind
 from trading_sim.protocol.records import COMMAND, EVENT, PARTY
@@ -89,9 +96,10 @@ def _settle(machine: ShardMachine, command: np.void) -> RiskReason | Made:
     desk = machine.desk
     expired, parties = expire_orders(desk, machine.core.resting(), int(command["seq"]))
     expired["order_id"] += np.uint64(machine.day_base)
-    settle_day(desk)
-    charge_interest(desk)
     margins = written_margin(desk)
+    settle_day(desk)
+    count_lent(desk)
+    charge_interest(desk)
     publish_navs(desk)
     rows = closing_rows(machine.rows, desk.symbols["last"])
     for symbol, row in enumerate(rows):

@@ -50,6 +50,7 @@ def test_accounts_that_cannot_be_are_refused(accounts, message):
         ({"commission_ppm": 1_000_001}, "commission_ppm"),
         ({"multiplier": 0}, "at least one share"),
         ({"margin_ppm": 120_000}, "same_day"),
+        ({"lendable": 5}, "say the margin"),
         ({"high": 2**31}, "do not fit"),
     ],
 )

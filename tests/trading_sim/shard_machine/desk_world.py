@@ -15,7 +15,14 @@ OPTION = {"reference": 50, "low": 10, "high": 90, "lot": 1, "band_ppm": 800_000,
 FUND = {"reference": 200, "low": 150, "high": 250, "lot": 10, "nav": 200, "min_notional": 4000, "grade": 2}
 SYMBOLS = [
     SHARE,
-    {**SHARE, "max_quantity": 900, "max_position": 2500, "breaker_ppm": 30_000},
+    {
+        **SHARE,
+        "max_quantity": 900,
+        "max_position": 2500,
+        "breaker_ppm": 30_000,
+        "margin_ppm": 1_300_000,
+        "lendable": 900,
+    },
     {**OPTION, "margin_ppm": 1_500_000, "commission_ppm": 300},
     FUND,
 ]

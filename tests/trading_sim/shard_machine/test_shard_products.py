@@ -259,3 +259,22 @@ def test_a_long_list_of_fills_says_that_it_is_cut():
     shard.send(*({"side": 1 + at % 2, "account": 1 + at % 2} for at in range(500)))
     answer = shard.machine.query_account(1)
     assert (len(answer["fills"]), answer["fills_total"], answer["fills_cut"]) == (200, 250, True)
+
+
+def test_a_short_sale_borrows_shares_against_margin_until_they_are_returned(shard):
+    unit = 1000 * 13 // 10
+    short = {"symbol": 1, "side": SELL, "account": 3}
+    assert shard.reason({**short, "account": 2, "qty": 901}) is RiskReason.ORDER_QUANTITY
+    shard.send({**short, "qty": 900})
+    assert shard.reason({**short, "account": 4, "qty": 900}) is RiskReason.INSUFFICIENT_CASH
+    assert shard.reason({**short, "qty": 300}) is None, "three hundred are borrowed"
+    assert shard.cash(3) == (60_000 - 300 * unit, 300 * unit)
+    assert shard.reason({**short, "qty": 700}) is RiskReason.NOT_LENDABLE
+    assert shard.reason({**short, "account": 5, "qty": 900}) is RiskReason.ORDER_NOTIONAL
+    shard.send({"symbol": 1, "account": 1, "qty": 900}, {"symbol": 1, "account": 1, "qty": 300})
+    shard.send({"symbol": 1, "account": 2, "side": SELL, "qty": 300}, {"symbol": 1, "account": 3, "qty": 300})
+    assert shard.cash(3)[1] == 300 * unit, "what was bought today returns the loan at settlement"
+    shard.end_day()
+    assert shard.cash(3)[1] == 0
+    assert shard.machine.desk.terms["lent"].tolist() == [0, 0, 0, 0]
+    assert shard.machine.conservation().problems() == []
