@@ -14,10 +14,13 @@ from trading_sim.risk.rules import install_limits
 def open_desk(accounts: Sequence[Mapping], symbols: Sequence[Mapping], limits: RiskLimits, max_order_id: int) -> Desk:
     """A desk with the first balances. Raises LedgerError for an account or a symbol that cannot be.
 
-    accounts: rows {"account": id, "cash": fen, "positions": {symbol index: quantity}} and optionally "status", "group", "grade",
-    "credit_line", "writes_options", "initial_ppm", "maintenance_ppm", "max_quantity", "max_notional", "rate_max";
-    symbols: rows of the symbol table with optional "commission_ppm", "stamp_ppm" (sellers only), "same_day", "multiplier", "margin_ppm"
-    (makes it an option), "nav" (makes it a fund), "min_notional", "grade", "collateral_ppm" and limits of its own.
+    accounts: rows {"account": id, "cash": fen, "positions": {symbol index: quantity}}, optionally "status", "group" (own trades are
+    counted), "grade", "credit_line" (fen the broker lends), "writes_options" (may sell short), "initial_ppm", "maintenance_ppm", and limits
+    of its own: "max_quantity", "max_notional", "rate_max".
+    symbols: rows of the symbol table, optionally "commission_ppm", "stamp_ppm" (sellers only), "same_day", "multiplier" (shares a contract),
+    "margin_ppm" (seller's margin: an option when same_day, else with "lendable" shares that short sellers may borrow), "nav" (a fund),
+    "min_notional" and "grade" of the product, "collateral_ppm", and limits of its own: "max_quantity", "max_notional", "max_position",
+    "collar_ppm".
     """
     row_of = account_index([row["account"] for row in accounts])
     desk = empty(len(accounts), len(symbols), row_of)

@@ -22,8 +22,9 @@ class ShardConfig:
 
     symbols: rows {"reference", "low", "high", "lot"} of the matching contract, and optionally "code", "board",
     "band_ppm" (tomorrow's band around the close, in millionths; absent: low and high stay), "commission_ppm",
-    "stamp_ppm", "same_day".
-    accounts: rows {"account": id, "cash": fen, "positions": {"symbol index": quantity}, "status": 0 | 1 | 2}.
+    "stamp_ppm", "same_day", and what makes it an option, a lent share or a fund (see risk.opening).
+    accounts: rows {"account": id, "cash": fen, "positions": {"symbol index": quantity}, "status": 0 | 1 | 2} and optionally credit line,
+    group, grade and limits of its own (see risk.opening).
     max_order_id: order ids of one trading day; max_live: orders open at one time; engine: "numba" or "twin".
     """
 
