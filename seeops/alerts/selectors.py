@@ -105,6 +105,12 @@ def nodes_of(alerts: list[Alert]) -> list[Node]:
     return list(inventory.active_nodes().filter(name__in=names).select_related("service", "centre")[:200])
 
 
+def pages_of(alerts: list[Alert]) -> list[str]:
+    """Pages of this console that the alerts' own annotations name; addresses elsewhere are left out."""
+    named = {alert.annotations.get("page_url", "") for alert in alerts}
+    return sorted(url for url in named if url.startswith("/") and not url.startswith("//"))
+
+
 def service_of(group: AlertGroup) -> Service | None:
     return inventory.services().filter(name=group.service).first() if group.service else None
 

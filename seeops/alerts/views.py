@@ -109,6 +109,7 @@ def group_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "chains": selectors.chains_affected(group, alerts),
         "nodes": selectors.nodes_of(alerts),
         "service": selectors.service_of(group),
+        "pages": selectors.pages_of(alerts),
         "runbook": runbooks.of(group.name),
         "tab": tab if tab in TABS else "summary",
         "tabs": _tabs(),

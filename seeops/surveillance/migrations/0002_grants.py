@@ -1,15 +1,20 @@
 from django.db import migrations
 
-from seeops.accounts.defaults import DEFAULT_GRANTS
+VIEWERS = ("operator", "approver", "on_call", "auditor", "administrator")
+GRANTS = [
+    *((role, "surveillance.view") for role in VIEWERS),
+    ("operator", "surveillance.restrict"),
+    ("operator", "surveillance.close"),
+    ("on_call", "surveillance.*"),
+    ("administrator", "surveillance.*"),
+]
 
 
 def create_missing(apps, schema_editor):
-    """Databases from before this app get its rights; nothing that an administrator changed is touched."""
+    """Every database gets this app's rights, older ones too; nothing that an administrator changed is touched."""
     Grant = apps.get_model("accounts", "Grant")
-    for role, actions in DEFAULT_GRANTS.items():
-        for action in actions:
-            if action.startswith("surveillance."):
-                Grant.objects.get_or_create(role=role, action=action, on=None, constraint={})
+    for role, action in GRANTS:
+        Grant.objects.get_or_create(role=role, action=action, on=None, constraint={})
 
 
 class Migration(migrations.Migration):

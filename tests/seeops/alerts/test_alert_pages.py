@@ -96,6 +96,20 @@ def test_every_tab_of_a_group(
     assert "n-1 does not serve" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"), [("/surveillance/?step=act", True), ("//elsewhere/", False), ("http://x/", False)]
+)
+def test_a_group_leads_to_the_page_that_its_alerts_name(
+    url: str, shown: bool, post: Callable, client: Client, on_call: Person, notification: Notification
+) -> None:
+    body = notification()
+    body["alerts"][0]["annotations"]["page_url"] = url
+    post(body)
+    client.force_login(on_call)
+    page = client.get(AlertGroup.objects.get().get_absolute_url()).content.decode()
+    assert (f'href="{url}"' in page) is shown
+
+
 def test_acknowledge_and_resolve_through_the_pages(
     post: Callable, client: Client, on_call: Person, notification: Notification
 ) -> None:
