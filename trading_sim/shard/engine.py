@@ -443,8 +443,3 @@ class Engine:
                 snapshot = decode_snapshot(data)
                 self._snapshot_cache = (snapshot.index, snapshot.term, data)
         return self._snapshot_cache
-
-    @property
-    def saving(self) -> bool:
-        """True while a write is under way."""
-        return self._saving

@@ -110,6 +110,31 @@ def take_in(box, requests, stamped, as_bytes, work):
 
 
 @inlined
+def put_heads(box, out, at, end, tag, first_seq, position, commands, events, rejects):
+    """The wire's head at `at` and the answer's behind it; the answer ends before `end`."""
+    answer = at + WIRE_HEAD
+    put_u32(out, at, end - answer + 9)
+    out[at + 4] = ANSWER_KIND
+    put_u64(out, at + 5, tag)
+    put_u64(out, answer, first_seq)
+    put_u64(out, answer + 8, box[TERM])
+    put_u64(out, answer + 16, box[INDEX] + position)
+    put_u32(out, answer + 24, commands)
+    put_u32(out, answer + 28, events)
+    put_u32(out, answer + 32, rejects)
+
+
+@inlined
+def keep_fill(box, fills, events, word, owners):
+    """The trade whose first word is `word` goes into the ring of the day's last trades."""
+    to = FILL_WORDS * (box[FILLS_TOTAL] % RING)
+    for i in range(6):
+        fills[to + i] = events[word + i]
+    fills[to + 6] = owners
+    box[FILLS_TOTAL] += 1
+
+
+@inlined
 def write_answers(box, requests, stamped, events, parties, out, party_out, rejects, fills, count):
     """Answers of all requests in wire frames, and the parties of their events; `count` events were written."""
     base = box[DAY_BASE]
@@ -150,24 +175,12 @@ def write_answers(box, requests, stamped, events, parties, out, party_out, rejec
                 party += 1
                 told_events += 1
                 if kind == TRADE:
-                    to = FILL_WORDS * (box[FILLS_TOTAL] % RING)
-                    for i in range(6):
-                        fills[to + i] = events[word + i]
-                    fills[to + 6] = parties[event]
-                    box[FILLS_TOTAL] += 1
+                    keep_fill(box, fills, events, word, parties[event])
             event += 1
         for i in range(4 * refused):
             put_u64(out, at, rejects[i])
             at += 8
-        put_u32(out, out_at, at - answer + 9)
-        out[out_at + 4] = ANSWER_KIND
-        put_u64(out, out_at + 5, requests[which + TAG])
-        put_u64(out, answer, stamped[5 * command])
-        put_u64(out, answer + 8, box[TERM])
-        put_u64(out, answer + 16, box[INDEX] + r)
-        put_u32(out, answer + 24, commands)
-        put_u32(out, answer + 28, told_events)
-        put_u32(out, answer + 32, refused)
+        put_heads(box, out, out_at, at, requests[which + TAG], stamped[5 * command], r, commands, told_events, refused)
         requests[which + ANSWER_AT], requests[which + ANSWER_END], requests[which + PARTY_END] = answer, at, party
         out_at = at
         command += commands

@@ -2,6 +2,7 @@
 {confirm, owner, reason})."""
 
 import json
+from functools import partial
 from typing import Protocol
 
 from aiohttp import web
@@ -59,25 +60,6 @@ def make_app(replica: Observed) -> web.Application:
             return web.json_response({"error": "no_such_fault", "detail": f"No fault has lease {lease}."}, status=404)
         return web.json_response({"cleared": int(lease)})
 
-    async def take_over(request: web.Request) -> web.Response:
-        try:
-            body = await request.json()
-        except json.JSONDecodeError:
-            body = None
-        if not isinstance(body, dict) or not all(
-            isinstance(body.get(n), str) and body[n] for n in ("confirm", "owner", "reason")
-        ):
-            return web.json_response(
-                {"error": "bad_request", "detail": "confirm, owner and reason are texts."}, status=400
-            )
-        if body["confirm"] != replica.name:
-            detail = f"confirm must name this replica, {replica.name}: the others are given up for good."
-            return web.json_response({"error": "not_confirmed", "detail": detail}, status=400)
-        try:
-            return web.json_response(replica.take_over(body["owner"], body["reason"]))
-        except TakeoverRefused as refused:
-            return web.json_response({"error": "refused", "detail": str(refused)}, status=409)
-
     async def snapshot(_: web.Request) -> web.Response:
         return web.json_response({"index": replica.snapshot_now()}, status=202)
 
@@ -88,5 +70,24 @@ def make_app(replica: Observed) -> web.Application:
     app.router.add_post("/faults", inject)
     app.router.add_delete("/faults/{lease}", clear)
     app.router.add_post("/snapshot", snapshot)
-    app.router.add_post("/takeover", take_over)
+    app.router.add_post("/takeover", partial(_take_over, replica))
     return app
+
+
+async def _take_over(replica: Observed, request: web.Request) -> web.Response:
+    """Asked of this replica by name, with who decided and why."""
+    try:
+        body = await request.json()
+    except json.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict) or not all(
+        isinstance(body.get(n), str) and body[n] for n in ("confirm", "owner", "reason")
+    ):
+        return web.json_response({"error": "bad_request", "detail": "confirm, owner and reason are texts."}, status=400)
+    if body["confirm"] != replica.name:
+        detail = f"confirm must name this replica, {replica.name}: the others are given up for good."
+        return web.json_response({"error": "not_confirmed", "detail": detail}, status=400)
+    try:
+        return web.json_response(replica.take_over(body["owner"], body["reason"]))
+    except TakeoverRefused as refused:
+        return web.json_response({"error": "refused", "detail": str(refused)}, status=409)
