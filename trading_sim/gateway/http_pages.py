@@ -93,7 +93,14 @@ def status_of(gateway: Gateway) -> dict:
 
 def metrics_of(gateway: Gateway) -> str:
     """The page for Prometheus."""
-    page, ports, entry = Page(), gateway.ports, gateway.entry
+    page = Page()
+    for write in (_of_ports, _of_instructions, _of_shards, _of_market_data):
+        write(page, gateway)
+    return page.text()
+
+
+def _of_ports(page: Page, gateway: Gateway) -> None:
+    ports = gateway.ports
     connected = gateway.sessions.connected()
     by_protocol = {
         name: sum(1 for link in connected.values() if getattr(link, "protocol", "") == name) for name in ports
@@ -119,6 +126,10 @@ def metrics_of(gateway: Gateway) -> str:
     page.family(
         "trading_gateway_logons_total", "counter", "Logons by outcome.", _by("outcome", gateway.counters.logons)
     )
+
+
+def _of_instructions(page: Page, gateway: Gateway) -> None:
+    entry = gateway.entry
     page.family(
         "trading_gateway_instructions_total", "counter", "Instructions received by kind.",
         _by("kind", gateway.counters.instructions),
@@ -136,6 +147,13 @@ def metrics_of(gateway: Gateway) -> str:
     page.family(
         "trading_gateway_pending_instructions", "gauge", "Instructions whose fate is open.", [({}, len(entry.pending))]
     )
+    page.histogram(
+        "trading_gateway_order_report_seconds", "Time from an instruction to the report of its fate.",
+        gateway.counters.latency,
+    )  # fmt: skip
+
+
+def _of_shards(page: Page, gateway: Gateway) -> None:
     page.family(
         "trading_gateway_doubtful", "gauge", "1 while a request to the shard has no answer for long.",
         _by("shard", {s: lane.doubtful_since is not None for s, lane in gateway.lanes.items()}),
@@ -148,6 +166,9 @@ def metrics_of(gateway: Gateway) -> str:
         "trading_gateway_feed_gaps_total", "counter", "Times the feed had gone on too far to be followed.",
         _by("shard", {shard: feed.gaps for shard, feed in gateway.feeds.items()}),
     )  # fmt: skip
+
+
+def _of_market_data(page: Page, gateway: Gateway) -> None:
     channels = gateway.channels
     page.family(
         "trading_gateway_market_data_updates_total", "counter", "Updates of a channel.",
@@ -167,11 +188,6 @@ def metrics_of(gateway: Gateway) -> str:
         ("conflated", "Times a slow client was owed a snapshot instead of updates."),
     ):
         page.family(f"trading_gateway_market_data_{name}_total", "counter", text, [({}, getattr(gateway.told, name))])
-    page.histogram(
-        "trading_gateway_order_report_seconds", "Time from an instruction to the report of its fate.",
-        gateway.counters.latency,
-    )  # fmt: skip
-    return page.text()
 
 
 def _by(label: str, values: dict) -> list[tuple[dict[str, str], float]]:
