@@ -167,6 +167,8 @@ def test_order_to_execution_report(tmp_path: Path) -> None:
         print(f"{'':34}{'in flight':>8}{'orders/s':>12}{'p50 us':>12}{'p99 us':>12}{'p99.9 us':>12}")
         for name, measure in parts.items():
             for window, count in WINDOWS.items():
+                if window > 1 and name.startswith("shard alone"):
+                    continue  # one order in each request is not how a shard is used
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     found = runner.run(measure(window, count))
                 made.setdefault(name, {})[window] = found
