@@ -217,8 +217,10 @@ class CustomersProcess:
                 added = self.episodes.add(lane, orders)
                 if orders:
                     operation, fates, events = await lane.send(orders, self._late(orders, passed, able))
+                    played = self.episodes.learn(added, fates)
                     self._learn(lane, operation, fates, events)
-                    self.episodes.learn(added, fates, flow)
+                    for order_id in played:
+                        flow.customers.open.pop(order_id, None)
 
     def _late(self, orders: dict[str, np.ndarray], passed: float, able: float) -> dict[str, np.ndarray] | None:
         """How long each order has been due, when its lane was kept waiting; None when it was not."""

@@ -165,8 +165,12 @@ class Episodes:
                 added.append((episode, commands))
         return added
 
-    def learn(self, added: Sequence[tuple[Episode, np.ndarray]], fates: Mapping[str, Fate], flow: ShardFlow) -> None:
-        """Tell the actors what became of the commands that `add` appended; ordinary customers forget those orders again."""
+    def learn(self, added: Sequence[tuple[Episode, np.ndarray]], fates: Mapping[str, Fate]) -> list[int]:
+        """Tell the actors what became of the commands that `add` appended, before `note` brings the events of the same reply.
+
+        Returns their order ids, which the ordinary customers must forget: nobody else cancels or moves them.
+        """
+        known: list[int] = []
         taken_from = dict.fromkeys(CHAINS.values(), 0)
         for _, commands in added:
             for kind, chain in CHAINS.items():
@@ -181,9 +185,9 @@ class Episodes:
                 span = slice(start[chain], start[chain] + len(places))
                 ids[places], taken[places] = fates[chain].order_ids[span], fates[chain].outcomes[span] == Outcome.OK
                 start[chain] += len(places)
-            for order_id in ids.tolist():
-                flow.customers.open.pop(order_id, None)  # nobody else cancels or moves them
+            known += ids.tolist()
             episode.actor.learn(ids, taken)
+        return known
 
     def note(self, shard: int, events: np.ndarray) -> None:
         """EVENT records of a shard: fills of the actors' orders."""
