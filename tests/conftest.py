@@ -68,6 +68,8 @@ def browser() -> Iterator[Any]:
     """A headless Chromium that talks to nobody but the pages it is shown."""
     from playwright.sync_api import sync_playwright
 
+    # The browser's driver keeps a loop in this thread until the session ends, and Django would take the tests for coroutines.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     quiet += ["--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:

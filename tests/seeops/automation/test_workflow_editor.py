@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,6 @@ from seeops.bootstrap.paths import SHARED_VAR
 from tests.estate import default_grants, person
 from tests.seeops.automation.test_workflow_checks import branch, flow, step, wait
 
-# The browser's driver keeps a loop in the thread of the tests, until the session ends.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 AXE = SHARED_VAR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 DEFINITION = flow(
     a=step("approval", "b", "failed", question="really?", role="approver"),
