@@ -178,7 +178,6 @@ class Replica:
             "state_index": engine.state.index,
             "state_hash": f"{engine.state.state_hash():016x}",
             "checkpoint": {"index": engine.full_checkpoint[0], "hash": f"{engine.full_checkpoint[1]:016x}"},
-            "executed": engine.state.index,
             "hash_mismatches": engine.hashes.mismatches,
             "lag": {peer: raft.log.last_index - p.match for peer, p in raft.progress.items()} if leads else {},
             "repairing": raft.repair_until > 0,
