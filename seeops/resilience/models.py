@@ -91,7 +91,9 @@ class ExperimentRun(Leased):
         constraints = [
             models.UniqueConstraint(fields=["active"], name="one_experiment_at_a_time"),
             models.CheckConstraint(
-                condition=Q(state="ended", active__isnull=True) | (~Q(state="ended") & Q(active=True)),
+                # SQL takes an unknown check for passed, so NULL has to be named.
+                condition=Q(state="ended", active__isnull=True)
+                | (~Q(state="ended") & Q(active__isnull=False, active=True)),
                 name="experiment_active_until_ended",
             ),
             models.CheckConstraint(condition=~Q(state="ended") | ~Q(outcome=""), name="experiment_ended_has_outcome"),

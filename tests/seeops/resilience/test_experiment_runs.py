@@ -262,3 +262,12 @@ def test_a_run_cannot_end_without_an_outcome(ready: None, on_call: Any) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         ExperimentRun.objects.filter(pk=run.pk).update(state=RunState.ENDED, active=None)
     assert connection.in_atomic_block
+
+
+def test_a_run_that_has_not_ended_counts_as_the_active_one(ready: None, on_call: Any) -> None:
+    from django.db import IntegrityError, transaction
+
+    run = start(on_call)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ExperimentRun.objects.filter(pk=run.pk).update(active=None)
+    assert connection.in_atomic_block
