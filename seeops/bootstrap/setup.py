@@ -148,18 +148,19 @@ def _collect_static(note: StepNote) -> None:
 
 def _warm_numba(note: StepNote) -> None:
     """Compile the hot loops into the cache now, so that no shard does it while orders wait."""
-    folders = [ROOT / "trading_sim" / part for part in ("matching", "risk", "ledger", "shard")]
+    folders = [ROOT / "trading_sim" / part for part in ("matching", "risk", "ledger", "shard", "surveillance")]
     sources = [path for folder in folders for path in folder.rglob("*.py")]
     cache = SHARED_VAR / "numba-cache"
 
     def work() -> str:
-        run_logged(
-            [VENV_PYTHON, "-m", "trading_sim.shard.warm"],
-            SHARED_VAR / "log" / "setup-warm.log",
-            sorry="The matching core could not be compiled",
-            env={**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)},
-            cwd=ROOT,
-        )
+        for module, what in (("shard", "The matching core"), ("surveillance", "The surveillance")):
+            run_logged(
+                [VENV_PYTHON, "-m", f"trading_sim.{module}.warm"],
+                SHARED_VAR / "log" / f"setup-warm-{module}.log",
+                sorry=f"{what} could not be compiled",
+                env={**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)},
+                cwd=ROOT,
+            )
         return "compiled"
 
     _stamped("numba", digest(sources, ROOT / "requirements.txt"), cache.is_dir, note, work)

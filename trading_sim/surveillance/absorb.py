@@ -1,6 +1,7 @@
 """The compiled part: takes events in order into the tables. One pass, constant work per event, no allocation on the usual path.
 
-Everything happens at the event's own time, so cutting a stream into other batches gives the same tables.
+Everything happens at the event's own time, so cutting a stream into other batches gives the same tables. One file on purpose: whether
+a cached form is stale, Numba decides by the file of the entry point alone.
 """
 
 from __future__ import annotations
