@@ -7,6 +7,7 @@ import { showToast, startToasts } from "./lib/toasts.js";
 import { startMarks } from "./lib/marks.js";
 import { startMorph } from "./lib/morph.js";
 import { loadOnDemand } from "./lib/ondemand.js";
+import { startScrollable } from "./lib/scrollable.js";
 
 window.htmx = htmx;
 startMorph(htmx);
@@ -35,6 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
   startKeyboard();
   startPalette();
   startMarks();
+  startScrollable();
   loadOnDemand(document);
   document.body.addEventListener("htmx:afterSettle", (event) => loadOnDemand(event.detail.elt));
 });
