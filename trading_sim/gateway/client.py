@@ -161,7 +161,7 @@ class BinaryClient:
             self._writer.write(wire.frame(wire.Type.HEARTBEAT))
 
     async def _receive(self) -> None:
-        frames = wire.Frames()
+        frames = wire.reader()
         reason = "the gateway closed the connection"
         try:
             while data := await self._reader.read(1 << 16):

@@ -15,6 +15,7 @@ from typing import Self
 from trading_sim.gateway.market_data import wire
 from trading_sim.gateway.market_data.changes import apply_update
 from trading_sim.gateway.market_data.wire import Quote, Snapshot, Type, Update
+from trading_sim.protocol.frames import Frames
 
 KEPT_TRADES = 10_000
 
@@ -95,7 +96,7 @@ class MarketDataClient:
         return self.quotes[channel]
 
     async def _receive(self) -> None:
-        frames = wire.Frames(wire.MAX_GATEWAY_FRAME)
+        frames = Frames(wire.MAX_GATEWAY_FRAME)
         reason = "the gateway closed the connection"
         try:
             while data := await self._reader.read(1 << 16):

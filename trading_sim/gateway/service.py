@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from trading_sim.gateway import mending, queries, reports
+from trading_sim.gateway.binary import wire as binary_wire
 from trading_sim.gateway.binary.session import BinarySession
-from trading_sim.gateway.binary.wire import Frames, What
+from trading_sim.gateway.binary.wire import What
 from trading_sim.gateway.credentials import BINARY, FIX, Credentials, CredentialsError
 from trading_sim.gateway.edge import Port, Turn
 from trading_sim.gateway.feeds import ShardFeed
@@ -33,6 +34,7 @@ from trading_sim.gateway.orders import Ask, Instruction, Kind
 from trading_sim.gateway.reports import Report
 from trading_sim.gateway.sessions import Sessions
 from trading_sim.gateway.store import Store, checkpoint
+from trading_sim.protocol.frames import Frames
 from trading_sim.shard.async_client import AsyncShardClient
 from trading_sim.shard.attempts import ShardUnavailable
 
@@ -74,7 +76,7 @@ class Gateway:
         self._accounts = np.zeros(1, dtype=bool)
         self._renew_accounts()
         self.ports = {
-            BINARY: Port(BINARY, self.turn, self.limits, self.now_ns, Frames, self._binary),
+            BINARY: Port(BINARY, self.turn, self.limits, self.now_ns, binary_wire.reader, self._binary),
             FIX: Port(FIX, self.turn, self.limits, self.now_ns, self._fix_frames, self._fix),
             MARKET_DATA: Port(MARKET_DATA, self.turn, self.limits, self.now_ns, _market_frames, self._market),
         }
@@ -262,8 +264,8 @@ class Gateway:
         session.answered(number, what, rows, cut)
 
 
-def _market_frames() -> market_wire.Frames:
-    return market_wire.Frames(market_wire.MAX_CLIENT_FRAME)
+def _market_frames() -> Frames:
+    return Frames(market_wire.MAX_CLIENT_FRAME)
 
 
 async def _until_told(ask: Callable[[], Awaitable[Any]]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import wire
 from trading_sim.shard.answers import ShardReply, decode_answer
@@ -26,7 +27,7 @@ class _Link(asyncio.Protocol):
 
     def __init__(self, greeting: bytes) -> None:
         self._greeting = greeting
-        self._reader = wire.FrameReader(wire.MAX_ANSWER_FRAME)
+        self._reader = Frames(wire.MAX_ANSWER_FRAME)
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self.closed = False
@@ -40,7 +41,7 @@ class _Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            for kind, body in self._reader.feed(data):
+            for kind, body in self._reader.cut(data):
                 tag, outcome = wire.read_outcome(kind, body)
                 future = self._waiting.pop(tag, None)
                 if future is not None and not future.done():

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
+from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import wire
 from trading_sim.shard.answers import ShardReply, decode_answer
@@ -35,7 +36,7 @@ class _Link:
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader = wire.FrameReader(wire.MAX_ANSWER_FRAME)
+        self._reader = Frames(wire.MAX_ANSWER_FRAME)
         self._socket.sendall(wire.hello(wire.Caller.CLIENT, shard, name))
 
     def ask(self, data: bytes, tag: int, until: float) -> Outcome:
@@ -47,7 +48,7 @@ class _Link:
             received = self._socket.recv(_RECEIVE_BYTES)
             if not received:
                 raise ConnectionError("the replica closed the connection")
-            for kind, body in self._reader.feed(received):
+            for kind, body in self._reader.cut(received):
                 answered, outcome = wire.read_outcome(kind, body)
                 if answered == tag:
                     return outcome

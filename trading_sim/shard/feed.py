@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 
+from trading_sim.protocol.frames import Frames
 from trading_sim.shard import wire
 from trading_sim.shard.config import ShardConfig
 from trading_sim.shard.feed_wire import Fed, fed_of, feed, read_fed
@@ -93,13 +94,13 @@ async def _stream(address: str, shard: int, wanted: int, name: str) -> AsyncGene
         reader, writer = await asyncio.open_connection(host, int(port), limit=_RECEIVE_BYTES)
     try:
         writer.write(wire.hello(wire.Caller.CLIENT, shard, name) + feed(1, wanted))
-        frames = wire.FrameReader(wire.MAX_ANSWER_FRAME)
+        frames = Frames(wire.MAX_ANSWER_FRAME)
         while True:
             async with asyncio.timeout(SILENCE_S):
                 data = await reader.read(_RECEIVE_BYTES)
             if not data:
                 raise ConnectionError("the replica closed the connection")
-            for kind, body in frames.feed(data):
+            for kind, body in frames.cut(data):
                 if kind != wire.Frame.FED:
                     _raise_refusal(kind, body)
                 fed = read_fed(body)

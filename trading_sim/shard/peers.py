@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from trading_sim.protocol.frames import Frames
 from trading_sim.shard import wire
 from trading_sim.shard.faults import FaultBoard
 from trading_sim.shard.messages import Message, encode_message
@@ -27,6 +28,7 @@ class PeerLink(asyncio.Protocol):
         self._host, self._port = host, int(port)
         self._transport: asyncio.Transport | None = None
         self._lost = asyncio.Event()
+        self._frames = Frames(wire.MAX_CLIENT_FRAME)
 
     @property
     def connected(self) -> bool:
@@ -49,6 +51,7 @@ class PeerLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._lost.clear()
+        self._frames = Frames(wire.MAX_CLIENT_FRAME)
         self._transport = transport  # type: ignore[assignment]
         self._transport.write(self._hello)
         log.info("connected to %s", self._peer)
@@ -59,7 +62,7 @@ class PeerLink(asyncio.Protocol):
         self._lost.set()
 
     def data_received(self, data: bytes) -> None:
-        for kind, body in wire.FrameReader(wire.MAX_CLIENT_FRAME).feed(data):
+        for kind, body in self._frames.cut(data):
             if kind == wire.Frame.ERROR:
                 log.error("%s refused the connection: %s", self._peer, body.decode(errors="replace"))
 

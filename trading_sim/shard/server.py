@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from trading_sim.protocol.frames import Frames
 from trading_sim.shard import feed_wire, wire
 from trading_sim.shard.feed_hub import FeedHub, Following
 from trading_sim.shard.messages import Message, MessageError, decode_message
@@ -52,7 +53,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, handler: Handler, open_connections: set["Connection"]) -> None:
         self._handler, self._open = handler, open_connections
-        self._reader = wire.FrameReader(wire.MAX_CLIENT_FRAME)
+        self._reader = Frames(wire.MAX_CLIENT_FRAME)
         self._transport: asyncio.Transport | None = None
         self._caller: wire.Caller | None = None
         self._name = ""
@@ -100,7 +101,7 @@ class Connection(asyncio.Protocol):
         """Everything that came in one piece is carried out together, and answered in one piece."""
         try:
             with self._handler.gather():
-                for kind, body in self._reader.feed(data):
+                for kind, body in self._reader.cut(data):
                     if self._transport is None or self._transport.is_closing():
                         return
                     self._on_frame(kind, body)

@@ -5,9 +5,10 @@ is answered with an ERROR frame that says why, and the connection is closed; nob
 """
 
 import struct
-from collections.abc import Iterator
 from enum import IntEnum
 
+from trading_sim.protocol import frames
+from trading_sim.protocol.frames import WireError
 from trading_sim.shard.outcomes import Answered, Outcome, Refusal, Refused
 
 MAGIC = b"SHRD"
@@ -16,7 +17,6 @@ MAX_CLIENT_FRAME = 2 << 20
 MAX_PEER_FRAME = 16 << 20
 MAX_ANSWER_FRAME = 64 << 20
 
-_LENGTH = struct.Struct("<I")
 _HELLO = struct.Struct("<4sBBI")
 _SUBMIT = struct.Struct("<QQQ")
 _QUERY = struct.Struct("<QQ")
@@ -47,40 +47,9 @@ class Caller(IntEnum):
     CLIENT = 2
 
 
-class WireError(ValueError):
-    """Bytes that break the rules of the wire; the text is sent to whoever sent them."""
-
-
 def frame(kind: Frame, *parts: bytes) -> bytes:
     """A frame of `kind` around the parts."""
-    return b"".join((_LENGTH.pack(1 + sum(map(len, parts))), bytes((kind,)), *parts))
-
-
-class FrameReader:
-    """Cuts a stream of bytes into frames. `limit` is the longest frame allowed, in bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """(kind, body) of every frame that is now whole; raises WireError at the first that cannot be one."""
-        self._buffer += data
-        offset = 0
-        try:
-            while len(self._buffer) - offset >= _LENGTH.size + 1:
-                (length,) = _LENGTH.unpack_from(self._buffer, offset)
-                if not 1 <= length <= self.limit:
-                    raise WireError(f"A frame of {length} bytes is announced; allowed are 1 to {self.limit}.")
-                end = offset + _LENGTH.size + length
-                if len(self._buffer) < end:
-                    break
-                with memoryview(self._buffer) as view:
-                    kind, body = view[offset + _LENGTH.size], bytes(view[offset + _LENGTH.size + 1 : end])
-                offset = end
-                yield kind, body
-        finally:
-            del self._buffer[:offset]
+    return frames.frame(frames.U32, kind, *parts)
 
 
 def hello(caller: Caller, shard: int, name: str) -> bytes:

@@ -89,7 +89,7 @@ class GatewayWorld:
         self.processes: dict[str, subprocess.Popen] = {}
         (directory / "shards").mkdir()
         config = ShardConfig(
-            shard=0, symbols=SYMBOLS, accounts=ACCOUNTS, max_order_id=20_000, max_live=5_000, engine="twin"
+            shard=0, symbols=SYMBOLS, accounts=ACCOUNTS, max_order_id=orders, max_live=orders, engine=engine
         )
         config = replace(config, limits=replace(config.limits, rate_max=rate_max))
         (directory / "shards" / "shard-0.json").write_text(config.to_json())

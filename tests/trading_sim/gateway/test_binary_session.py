@@ -23,7 +23,7 @@ class Line:
         self.ended: str | None = None
 
     def send(self, data: bytes) -> list[tuple]:
-        frames = wire.Frames()
+        frames = wire.reader()
         frames.feed(data)
         while self.ended is None and (message := frames.take()) is not None:
             self.ended = receive(self.session, message, self.gateway.now)
@@ -32,7 +32,7 @@ class Line:
         return self.heard()
 
     def heard(self) -> list[tuple]:
-        frames, found = wire.Frames(), []
+        frames, found = wire.reader(), []
         frames.feed(self.out.take())
         while (message := frames.take()) is not None:
             kind, body = message

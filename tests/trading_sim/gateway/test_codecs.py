@@ -19,6 +19,7 @@ from trading_sim.gateway.market_data import changes
 from trading_sim.gateway.market_data import wire as market
 from trading_sim.gateway.orders import Ask, Kind
 from trading_sim.gateway.reports import Report
+from trading_sim.protocol.frames import Frames
 
 IDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 U1, U2, U4 = st.integers(0, 255), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
@@ -51,13 +52,13 @@ def cut(data: bytes, frames: object, seed: int) -> list:
 @given(st.lists(st.tuples(ASKS, U8), min_size=1, max_size=8), st.integers(0, 1000))
 def test_instructions_come_out_as_they_went_in(asks: list[tuple[Ask, int]], seed: int) -> None:
     data = b"".join(wire.instruction(seq, ask, "600001") for ask, seq in asks)
-    read = [wire.read_instruction(*message) for message in cut(data, wire.Frames(), seed)]
+    read = [wire.read_instruction(*message) for message in cut(data, wire.reader(), seed)]
     assert [(seq, ask) for seq, ask, _ in read] == [(seq, ask) for ask, seq in asks]
 
 
 @given(U8, st.booleans(), REPORTS)
 def test_reports_come_out_as_they_went_in(seq: int, again: bool, report: Report) -> None:
-    ((kind, body),) = cut(wire.report(seq, again, report, INSTRUMENTS), wire.Frames(), 1)
+    ((kind, body),) = cut(wire.report(seq, again, report, INSTRUMENTS), wire.reader(), 1)
     assert kind == wire.Type.REPORT
     told_seq, told_again, told, code = wire.read_report(body)
     assert (told_seq, told_again, code) == (seq, again, INSTRUMENTS.code(0, report.symbol))
@@ -70,7 +71,7 @@ def test_reports_come_out_as_they_went_in(seq: int, again: bool, report: Report)
 def test_answers_come_in_as_many_parts_as_they_need(rows: list[tuple], older_missing: bool) -> None:
     parts = [
         wire.read_answer(body)
-        for _, body in cut(b"".join(wire.answer(9, wire.What.BALANCES, rows, older_missing)), wire.Frames(), 2)
+        for _, body in cut(b"".join(wire.answer(9, wire.What.BALANCES, rows, older_missing)), wire.reader(), 2)
     ]
     assert [row for part in parts for row in part[3]] == rows
     assert [part[2] & 1 for part in parts] == [0] * (len(parts) - 1) + [1]
@@ -79,7 +80,7 @@ def test_answers_come_in_as_many_parts_as_they_need(rows: list[tuple], older_mis
 
 def test_a_logon_comes_out_as_it_went_in() -> None:
     logon = wire.Logon("BIN-1", "secret word"[:6], 5, 77)
-    ((kind, body),) = cut(wire.logon(logon), wire.Frames(), 3)
+    ((kind, body),) = cut(wire.logon(logon), wire.reader(), 3)
     assert kind == wire.Type.LOGON and wire.read_logon(body) == logon
 
 
@@ -123,7 +124,7 @@ def test_a_wrong_checksum_is_garbled_and_a_wrong_length_ends_the_framing() -> No
 @settings(max_examples=300)
 @given(st.binary(max_size=600), st.sampled_from(["binary", "fix", "market"]), st.booleans())
 def test_no_bytes_raise_anything_but_the_protocols_own_error(data: bytes, protocol: str, dressed: bool) -> None:
-    frames = {"binary": wire.Frames(), "fix": FixFrames(512), "market": market.Frames(64)}[protocol]
+    frames = {"binary": wire.reader(), "fix": FixFrames(512), "market": Frames(64)}[protocol]
     if dressed:  # a believable beginning, so that the fuzz gets further
         data = {
             "binary": wire.frame(wire.Type.NEW, data[:200]), "market": market.frame(market.Type.SUBSCRIBE, data[:60]),

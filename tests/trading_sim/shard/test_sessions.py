@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import sessions, wire
 from trading_sim.shard.answers import AnswerError, decode_answer
@@ -193,15 +194,15 @@ def test_any_bytes_are_a_message_or_are_refused(data: bytes) -> None:
 @given(st.lists(st.binary(max_size=60), max_size=6), st.integers(1, 7))
 def test_frames_come_out_whole_however_they_arrive(bodies: list[bytes], piece: int) -> None:
     stream = b"".join(wire.frame(wire.Frame.MESSAGE, body) for body in bodies)
-    reader, found = wire.FrameReader(1 << 10), []
+    reader, found = Frames(1 << 10), []
     for start in range(0, len(stream), piece):
-        found += [body for _, body in reader.feed(stream[start : start + piece])]
+        found += [body for _, body in reader.cut(stream[start : start + piece])]
     assert found == bodies
 
 
 def test_outcomes_survive_the_wire_and_reasons_are_told() -> None:
     for outcome in (Answered(b"x"), Refused(Refusal.NOT_LEADER, "why", "host:1"), Refused(Refusal.BUSY, "")):
-        ((kind, body),) = wire.FrameReader(1 << 10).feed(wire.outcome(9, outcome))
+        ((kind, body),) = Frames(1 << 10).cut(wire.outcome(9, outcome))
         assert wire.read_outcome(kind, body) == (9, outcome)
     with pytest.raises(wire.WireError, match="closed the connection: too rude"):
         wire.read_outcome(wire.Frame.ERROR, b"too rude")

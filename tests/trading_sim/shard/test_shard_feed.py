@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses
+from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import feed_hub, feed_wire, wire
 from trading_sim.shard.answers import ShardReply
@@ -36,7 +37,7 @@ class Follower:
 
     def __init__(self, room: int = 1 << 40) -> None:
         self.room, self.reason = room, ""
-        self._reader = wire.FrameReader(wire.MAX_ANSWER_FRAME)
+        self._reader = Frames(wire.MAX_ANSWER_FRAME)
         self.frames: list[tuple[int, bytes]] = []
 
     @property
@@ -45,7 +46,7 @@ class Follower:
 
     def write(self, data: bytes) -> None:
         self.room -= len(data)
-        self.frames += self._reader.feed(data)
+        self.frames += self._reader.cut(data)
 
     def cut(self, reason: str) -> None:
         self.reason = reason

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses, eventually
+from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import wire
 from trading_sim.shard.async_client import AsyncShardClient
@@ -130,7 +131,7 @@ def test_rude_callers_are_cut_off_with_a_reason(shard: ShardProcesses, data: byt
         received = b""
         while chunk := caller.recv(4096):
             received += chunk
-    ((kind, body),) = wire.FrameReader(1 << 20).feed(received)
+    ((kind, body),) = Frames(1 << 20).cut(received)
     assert kind == wire.Frame.ERROR
     assert reason in body.decode()
     assert shard.status("SZ-B")["role"] in ("leader", "follower")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.trading_sim.shard.shard_processes import ROOT, eventually, free_ports
+from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.operator import phase_command
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import solo, wire
@@ -82,9 +83,9 @@ def test_many_requests_in_one_piece_and_in_bytes_are_answered_in_order(shard: So
         for start in range(0, 300, 7):
             caller.sendall(stream[start : start + 7])
         caller.sendall(stream[start + 7 :])
-        reader, told = wire.FrameReader(wire.MAX_ANSWER_FRAME), []
+        reader, told = Frames(wire.MAX_ANSWER_FRAME), []
         while len(told) < 61:
-            told += [wire.read_outcome(kind, body) for kind, body in reader.feed(caller.recv(1 << 16))]
+            told += [wire.read_outcome(kind, body) for kind, body in reader.cut(caller.recv(1 << 16))]
     assert sorted(tag for tag, _ in told) == [*range(60), 999]
     by_tag = dict(told)
     assert all(by_tag[tag].data == by_tag[tag + 40].data for tag in range(20)), "a repetition was executed"
@@ -108,7 +109,7 @@ def test_rude_callers_are_cut_off_with_a_reason(shard: Solo, data: bytes, reason
         received = b""
         while chunk := caller.recv(4096):
             received += chunk
-    ((kind, body),) = wire.FrameReader(1 << 20).feed(received)
+    ((kind, body),) = Frames(1 << 20).cut(received)
     assert kind == wire.Frame.ERROR
     assert reason in body.decode()
 

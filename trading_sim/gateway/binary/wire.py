@@ -65,6 +65,8 @@ from enum import IntEnum
 from trading_sim.gateway.instruments import Instruments
 from trading_sim.gateway.orders import Ask, Kind
 from trading_sim.gateway.reports import Report
+from trading_sim.protocol import frames
+from trading_sim.protocol.frames import WireError
 
 MAGIC, VERSION = b"SEEG", 1
 MAX_FRAME = 4096
@@ -102,11 +104,6 @@ class What(IntEnum):
     LIMITS = 7
 
 
-class WireError(ValueError):
-    """Bytes that break the protocol; the text is the reason that whoever sent them is given."""
-
-
-_HEAD = struct.Struct("<HB")
 _LOGON = struct.Struct("<4sBB16s64sQ")
 _NEW = struct.Struct("<Q20sI12sBBBxqI")
 _CANCEL = struct.Struct("<Q20s20s")
@@ -131,42 +128,12 @@ ROWS = {
 
 def frame(kind: Type, body: bytes = b"") -> bytes:
     """A frame around a body."""
-    return _HEAD.pack(1 + len(body), kind) + body
+    return frames.frame(frames.U16, kind, body)
 
 
-class Frames:
-    """Cuts a stream into frames, one at a time; holds at most one frame and what was read with it."""
-
-    def __init__(self, limit: int = MAX_FRAME) -> None:
-        self._limit = limit
-        self._buffer = bytearray()
-        self._offset = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take what was read."""
-        if self._offset:
-            del self._buffer[: self._offset]
-            self._offset = 0
-        self._buffer += data
-
-    @property
-    def partial(self) -> bool:
-        """Is something left that is not taken yet?"""
-        return len(self._buffer) > self._offset
-
-    def take(self) -> tuple[int, bytes] | None:
-        """The next whole frame as (type, body), or None. Raises WireError."""
-        left = len(self._buffer) - self._offset
-        if left < 2:
-            return None
-        length = int.from_bytes(self._buffer[self._offset : self._offset + 2], "little")
-        if not 1 <= length <= self._limit:
-            raise WireError(f"a frame of {length} bytes is announced; allowed are 1 to {self._limit}")
-        if left < 2 + length:
-            return None
-        start = self._offset + 2
-        self._offset = start + length
-        return self._buffer[start], bytes(self._buffer[start + 1 : self._offset])
+def reader() -> frames.Frames:
+    """Cuts either side's stream into frames."""
+    return frames.Frames(MAX_FRAME, frames.U16)
 
 
 def _text(value: str, size: int) -> bytes:
@@ -328,11 +295,11 @@ def answer(number: int, what: int, rows: list[tuple], cut: bool = False) -> list
     layout = ROWS[What(what)]
     most = (MAX_FRAME - 64) // max(layout.size, 1)
     parts = [rows[at : at + most] for at in range(0, len(rows), most)] or [[]]
-    frames = []
+    told = []
     for at, part in enumerate(parts):
         head = _ANSWER.pack(number, what, (at == len(parts) - 1) | cut << 1, len(part))
-        frames.append(frame(Type.ANSWER, head + b"".join(layout.pack(*row) for row in part)))
-    return frames
+        told.append(frame(Type.ANSWER, head + b"".join(layout.pack(*row) for row in part)))
+    return told
 
 
 def read_answer(body: bytes) -> tuple[int, int, int, list[tuple]]:

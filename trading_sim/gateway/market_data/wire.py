@@ -35,6 +35,9 @@ from enum import IntEnum
 
 import numpy as np
 
+from trading_sim.protocol import frames
+from trading_sim.protocol.frames import WireError
+
 MAGIC, VERSION, ALL_CHANNELS = b"SEMD", 1, 255
 MAX_CLIENT_FRAME, MAX_GATEWAY_FRAME = 64, 1 << 22
 LEVELS = 5
@@ -52,11 +55,6 @@ class Type(IntEnum):
     END = 104
 
 
-class WireError(ValueError):
-    """Bytes that break the protocol; the text is the reason."""
-
-
-_HEAD = struct.Struct("<IB")
 _SUBSCRIBE = struct.Struct("<4sBB")
 _SNAPSHOT = struct.Struct("<BQQQH")
 _UPDATE = struct.Struct("<BQQQHHHI")
@@ -118,42 +116,7 @@ class Update:
 
 def frame(kind: Type, body: bytes = b"") -> bytes:
     """A frame around a body."""
-    return _HEAD.pack(1 + len(body), kind) + body
-
-
-class Frames:
-    """Cuts a stream into frames, one at a time; holds at most one frame and what was read with it."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._buffer = bytearray()
-        self._offset = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take what was read."""
-        if self._offset:
-            del self._buffer[: self._offset]
-            self._offset = 0
-        self._buffer += data
-
-    @property
-    def partial(self) -> bool:
-        """Is something left that is not taken yet?"""
-        return len(self._buffer) > self._offset
-
-    def take(self) -> tuple[int, bytes] | None:
-        """The next whole frame as (type, body), or None. Raises WireError."""
-        left = len(self._buffer) - self._offset
-        if left < 4:
-            return None
-        length = int.from_bytes(self._buffer[self._offset : self._offset + 4], "little")
-        if not 1 <= length <= self._limit:
-            raise WireError(f"a frame of {length} bytes is announced; allowed are 1 to {self._limit}")
-        if left < 4 + length:
-            return None
-        start = self._offset + 4
-        self._offset = start + length
-        return self._buffer[start], bytes(self._buffer[start + 1 : self._offset])
+    return frames.frame(frames.U32, kind, body)
 
 
 def subscribe(channel: int = ALL_CHANNELS) -> bytes:
