@@ -7,7 +7,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 import requests
+
+from tests.polling import eventually
 
 PASSWORD = "a long enough phrase"
 SCALE = 0.05
@@ -115,11 +116,8 @@ def centre_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     endpoints.write_text(json.dumps({"scale": SCALE, "centres": centres, "load": "http://127.0.0.1:1", "shards": {}}))
     with (state / "centre.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         running = RunningCentre(url, endpoints, process)
-        deadline = time.monotonic() + 90
-        while not _answers(running):
-            assert process.poll() is None, (state / "centre.log").read_text()
-            assert time.monotonic() < deadline, "the centre did not come up"
-            time.sleep(0.1)
+        eventually(lambda: process.poll() is not None or _answers(running), "the centre comes up", 90, interval_s=0.1)
+        assert process.poll() is None, (state / "centre.log").read_text()
         yield running
         process.terminate()
 

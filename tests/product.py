@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -175,13 +173,3 @@ class Api:
 
     def post(self, path: str, **body: Any) -> Any:
         return self._checked("POST", path, json=body)
-
-
-def eventually(condition: Callable[[], Any], timeout_s: float, what: str, interval_s: float = 0.3) -> Any:
-    """Poll until `condition` gives something true and return it; AssertionError naming `what` when it never does."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"Not within {timeout_s:.0f} s: {what}")
-        time.sleep(interval_s)
-    return value

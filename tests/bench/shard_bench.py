@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.trading_sim.shard.shard_processes import ROOT, eventually, free_ports
+from tests.polling import eventually
+from tests.trading_sim.shard.shard_processes import ROOT, free_ports
 from trading_sim.protocol.records import COMMAND
 from trading_sim.risk.limits import RiskLimits
 from trading_sim.shard import wire
@@ -256,7 +257,7 @@ def echo(spin: str) -> Iterator[str]:
     with suppress(OSError):
         os.sched_setaffinity(process.pid, {0})
     try:
-        eventually("the echo", lambda: _listens(port))
+        eventually(lambda: _listens(port), "the echo")
         yield f"127.0.0.1:{port}"
     finally:
         process.kill()
@@ -273,7 +274,7 @@ def running(command: list[str], address: str) -> Iterator[subprocess.Popen]:
     """A process that listens at an address, until the end of the block."""
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        eventually("the process to listen", lambda: _listens(int(address.rpartition(":")[2])), timeout_s=120.0)
+        eventually(lambda: _listens(int(address.rpartition(":")[2])), "the process to listen", timeout_s=120.0)
         yield process
     finally:
         process.terminate()

@@ -11,7 +11,7 @@ import pytest
 from tests.bench.matching_bench import machine
 from tests.bench.shard_bench import Orders, config, verdict
 from tests.trading_sim.shard.shard_processes import ShardProcesses
-from tests.trading_sim.shard.test_shard_kill import compare, kill_again_and_again
+from tests.trading_sim.shard.test_shard_kill import check_history, kill_again_and_again
 from trading_sim.shard.hardstate import HardState
 from trading_sim.shard.machine_factory import ShardMachineFactory
 from trading_sim.shard.sequencer import Sequencer
@@ -29,7 +29,7 @@ def test_failover_seen_by_a_client(tmp_path: Path) -> None:
     try:
         shard.start_all()
         customers, feed, waited = kill_again_and_again(shard, KILLS)
-        compare(shard, customers, feed)
+        check_history(shard, customers, feed)
     finally:
         shard.stop()
     p50, p99, longest = np.percentile(waited, (50, 99, 100))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.polling import eventually
 from trading_sim.client import ClusterClient
 from trading_sim.client.errors import ClusterError
 
@@ -43,11 +43,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     command += ["--scale", str(SCALE), "--foreground"]
     with (state / "up.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as supervisor:
         endpoints = state / "endpoints.json"
-        deadline = time.monotonic() + UP_WITHIN_S
-        while not served(endpoints):
-            assert supervisor.poll() is None, (state / "up.log").read_text()
-            assert time.monotonic() < deadline, (state / "up.log").read_text()
-            time.sleep(0.2)
+        eventually(
+            lambda: supervisor.poll() is not None or served(endpoints), (state / "up.log").read_text, UP_WITHIN_S
+        )
+        assert supervisor.poll() is None, (state / "up.log").read_text()
         # Fewer nodes, and customers in proportion.
         ClusterClient(endpoints).set_load(rate_factor=SCALE)
         yield endpoints

@@ -6,14 +6,13 @@ import hashlib
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chaos.chaostrading import actions, probes
+from tests.polling import eventually
 from trading_sim.client import ClusterClient
 
 MARGIN_S = 45.0
@@ -77,14 +76,6 @@ def finished(endpoints: Path, file: Path, spool: Path) -> dict[str, Any]:
     return json.loads((spool / "result.json").read_text())
 
 
-def wait_for(condition: Callable[[], Any], within_s: float = MARGIN_S) -> Any:
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.1)
-    return found
-
-
 def owned(endpoints: Path, owner: str) -> list[dict[str, Any]]:
     return [fault for fault in ClusterClient(endpoints).faults("SZ-A") if fault["owner"] == owner]
 
@@ -143,10 +134,10 @@ def test_a_run_that_is_stopped_twice_clears_its_faults(cluster: Path, tmp_path: 
     method = [action("Kill all quote push of SZ-A", "inject_node_fault", 90, lease_s=120, **KILL_ALL)]
     spool = tmp_path / "stopped"
     with runner(cluster, experiment(tmp_path, method, [probe("Any", "lost_orders", 0)]), "stopped", spool) as process:
-        wait_for(lambda: injected(spool))
+        eventually(lambda: injected(spool), "the fault is injected", MARGIN_S)
         assert owned(cluster, "stopped")
         (spool / "stop").write_text("once")
-        wait_for(lambda: '"rolling-back"' in (spool / "events.jsonl").read_text())
+        eventually(lambda: '"rolling-back"' in (spool / "events.jsonl").read_text(), "it rolls back", MARGIN_S)
         (spool / "stop").write_text("twice")
         process.wait(60)
     result = json.loads((spool / "result.json").read_text())
@@ -158,10 +149,10 @@ def test_faults_of_a_killed_runner_end_by_themselves(cluster: Path, tmp_path: Pa
     method = [action("Kill all quote push of SZ-A", "inject_node_fault", 90, lease_s=4, **KILL_ALL)]
     spool = tmp_path / "killed"
     with runner(cluster, experiment(tmp_path, method, [probe("Any", "lost_orders", 0)]), "killed", spool) as process:
-        wait_for(lambda: injected(spool))
+        eventually(lambda: injected(spool), "the fault is injected", MARGIN_S)
         process.kill()
     assert not (spool / "result.json").exists()
-    wait_for(lambda: not owned(cluster, "killed"))
+    eventually(lambda: not owned(cluster, "killed"), "the killed run's faults end", MARGIN_S)
 
 
 def test_what_a_killed_runner_left_can_be_cleared_again_and_again(cluster: Path) -> None:

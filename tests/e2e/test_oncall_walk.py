@@ -7,7 +7,8 @@ import re
 import pytest
 
 from tests.e2e.conftest import Visit
-from tests.product import Product, eventually
+from tests.polling import eventually
+from tests.product import Product
 from trading_sim.client import ClusterClient
 
 NODE = "order-trading-szb-001"
@@ -23,7 +24,7 @@ def test_from_alert_to_dashboard_to_node(product: Product, visit: Visit) -> None
         rows = api.get("alerts/", limit=100)["results"]
         return next((row for row in rows if row["name"] == "NodeDown" and row["service"] == "order-trading"), None)
 
-    found = eventually(group, 120, "an alert group about the killed node", 1.0)
+    found = eventually(group, "an alert group about the killed node", 120, interval_s=1.0)
     page = visit("sun")
     page.goto("/alerts/")
     page.get_by_role("link", name=re.compile("order-trading")).first.click()

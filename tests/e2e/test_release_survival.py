@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from tests.e2e import walks
-from tests.product import Product, eventually
+from tests.polling import eventually
+from tests.product import Product
 
 SERVICE = "session"
 
@@ -41,9 +42,9 @@ def deploying(product: Product, pk: int, batch: int) -> bool:
 def test_a_release_ends_right_when_worker_and_runner_are_killed(product: Product) -> None:
     walks.observed(product, SERVICE)
     pk = begin(product)
-    eventually(lambda: deploying(product, pk, 1), 90, "the first batch is being deployed", 0.2)
+    eventually(lambda: deploying(product, pk, 1), "the first batch is being deployed", 90, interval_s=0.2)
     product.kill("worker")
-    eventually(lambda: deploying(product, pk, 2), 240, "the second batch is being deployed", 0.2)
+    eventually(lambda: deploying(product, pk, 2), "the second batch is being deployed", 240, interval_s=0.2)
     for process in walks.runners(product):
         os.kill(process.pid, signal.SIGKILL)
     product.kill("beat")

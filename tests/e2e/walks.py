@@ -8,7 +8,8 @@ from typing import Any
 import psutil
 import requests
 
-from tests.product import Product, eventually
+from tests.polling import eventually
+from tests.product import Product
 
 SOAK_S = 30
 ENDED = {"done", "rolled_back", "aborted", "failed"}
@@ -21,7 +22,7 @@ def observed(product: Product, service: str) -> list[dict[str, Any]]:
         nodes = nodes_of(product, service)
         return nodes if nodes and all(node["state"] == "up" for node in nodes) else None
 
-    found: list[dict[str, Any]] = eventually(look, 60, f"all nodes of {service} are up", 1.0)
+    found: list[dict[str, Any]] = eventually(look, f"all nodes of {service} are up", 60, interval_s=1.0)
     return found
 
 
@@ -103,7 +104,9 @@ def ended(product: Product, release_url: str, timeout_s: float) -> dict[str, Any
         release: dict[str, Any] = api.get(f"releases/{pk}/")
         return release if release["state"] in ENDED else None
 
-    found: dict[str, Any] = eventually(look, timeout_s, f"release {pk} ended: {api.get(f'releases/{pk}/')}", 1.0)
+    found: dict[str, Any] = eventually(
+        look, lambda: f"release {pk} ended: {api.get(f'releases/{pk}/')}", timeout_s, interval_s=1.0
+    )
     return found
 
 

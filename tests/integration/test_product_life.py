@@ -14,7 +14,8 @@ import requests
 from seeops.bootstrap.paths import SHARED_VAR
 from seeops.bootstrap.processes import command_line, members, wait_until
 from seeops.bootstrap.readiness import nodes_seen, orders_flow
-from tests.product import Product, eventually
+from tests.polling import eventually
+from tests.product import Product
 
 PROGRAMS = ("postgres", "valkey", "cluster", "web", "worker", "beat", "prometheus", "alertmanager")
 
@@ -48,7 +49,7 @@ def test_endpoints_are_private_and_complete(product: Product) -> None:
 
 
 def test_all_nodes_are_scraped(product: Product) -> None:
-    nodes = eventually(lambda: nodes_seen(product.prometheus) >= 1200, 100, "Prometheus sees 1,200 nodes")
+    nodes = eventually(lambda: nodes_seen(product.prometheus) >= 1200, "Prometheus sees 1,200 nodes", 100)
     assert nodes
 
 
@@ -65,16 +66,16 @@ def test_a_second_start_is_one_sentence(product: Product) -> None:
     assert again.stderr.strip() == (
         f"The product already runs at {product.console}: use it, or stop it with `make down`."
     )
-    eventually(lambda: healthy(product), 100, "the product is healthy")
+    eventually(lambda: healthy(product), "the product is healthy", 100)
 
 
 @pytest.mark.timeout(400)
 def test_every_part_comes_back_after_kill_9(product: Product) -> None:
     before = {program: product.kill(program) for program in PROGRAMS}
     for program in PROGRAMS:
-        pid = eventually(lambda name=program: running(product, name), 180, f"{program} runs again")
+        pid = eventually(lambda name=program: running(product, name), f"{program} runs again", 180)
         assert pid != before[program]
-    eventually(lambda: healthy(product), 180, "the product is healthy again")
+    eventually(lambda: healthy(product), "the product is healthy again", 180)
 
 
 @pytest.mark.timeout(400)
@@ -103,7 +104,7 @@ def test_killed_starter_leaves_a_product_that_down_stops(product: Product) -> No
     assert not product.instance.endpoints.exists()
     assert product.command("down").stdout.strip() == "Nothing runs."
     product.start()
-    eventually(lambda: healthy(product), 100, "the product is healthy")
+    eventually(lambda: healthy(product), "the product is healthy", 100)
 
 
 @pytest.mark.timeout(400)

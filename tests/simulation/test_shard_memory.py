@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.polling import let_others_run
 from trading_sim.load.session import SETTLE, phase_command
 from trading_sim.load.shard_started import measured_config, order_pool
 from trading_sim.shard.feed_hub import FeedHub
@@ -82,7 +83,7 @@ class Soak:
                 for phase in (CLOSED, SETTLE, CONTINUOUS):
                     self.submit(0, phase_command(phase))
                 self.of_today = 0
-            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(let_others_run())
 
 
 @pytest.mark.soak

@@ -31,13 +31,13 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
 
 def test_disks_that_lie_about_syncing_are_found_out() -> None:
     found = []
-    for seed in range(1, 41):
+    for seed in range(1, 17):
         try:
             run_schedule(seed, lying_disks=True)
         except ShardViolation as violation:
             found.append(str(violation))
             assert f"seed {seed}:" in found[-1]
-    assert len(found) >= 10
+    assert len(found) >= 4
     assert any("Lost:" in text or "executed another entry" in text for text in found)
 
 

@@ -29,5 +29,5 @@ def test_changing_playbooks_are_refused_while_frozen_and_reading_ones_are_not(sm
     elsewhere = Node.objects.exclude(service=node.service).first()
     with pytest.raises(InvalidInput):  # not frozen there: it is the missing content that is refused
         services.run_start(actor=wu, playbook="configuration", nodes=[elsewhere.name], inputs={}, reason="new limits")
-    services._require_not_frozen(services.catalogue.playbook("inspection"), [node.name])
-    services._require_not_frozen(services.catalogue.playbook("undrain"), [node.name])
+    services._require_not_frozen(wu, services.catalogue.playbook("inspection"), [node.name])
+    services._require_not_frozen(wu, services.catalogue.playbook("undrain"), [node.name])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 import psutil
@@ -16,6 +15,7 @@ from seeops.automation.models import Run, RunEvent
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from seeops.inventory.models import Node
 from tests.estate import default_grants, import_estate, observed_up, person
+from tests.polling import eventually
 
 DEADLINE_S = 90
 
@@ -37,13 +37,11 @@ def here(transactional_db: None, centre: Any, valkey_url: str, settings: Any, tm
 
 
 def follow(run: Run, until: Any = lambda run: not run.live) -> Run:
-    ends = time.monotonic() + DEADLINE_S
-    while True:
-        run = services.run_check(run)
-        if until(run):
-            return run
-        assert time.monotonic() < ends, f"{run.state}: {run.problem}"
-        time.sleep(0.2)
+    def look() -> Run | None:
+        checked = services.run_check(run)
+        return checked if until(checked) else None
+
+    return eventually(look, lambda: f"{run.state}: {run.problem}", DEADLINE_S, interval_s=0.2)
 
 
 def start(actor: Any, playbook: str, names: list[str], **inputs: Any) -> Run:

@@ -21,6 +21,7 @@ from seeops.automation.workflows import commands, engine, versions
 from seeops.core.errors import Conflict, Forbidden, InvalidInput, RuleViolation
 from seeops.monitoring import prometheus
 from tests.estate import default_grants, person
+from tests.polling import eventually
 from tests.seeops.automation.test_workflow_checks import branch, flow, step, wait
 
 DEADLINE_S = 60
@@ -101,17 +102,17 @@ def follow(
     run: WorkflowRun,
     until: Callable[[WorkflowRun], bool] = lambda run: run.state in ("done", "failed", "holding", "cancelled"),
 ) -> WorkflowRun:
-    ends = time.monotonic() + DEADLINE_S
-    while True:
+    def look() -> bool:
         for pk in engine.driven():
             engine.advance(pk)
         run.refresh_from_db()
-        if until(run):
-            return run
-        assert time.monotonic() < ends, (
-            f"{run.state} {run.state_reason} {list(run.steps.values_list('step', 'state', 'problem'))}"
-        )
-        time.sleep(0.05)
+        return until(run)
+
+    def standing() -> str:
+        return f"{run.state} {run.state_reason} {list(run.steps.values_list('step', 'state', 'problem'))}"
+
+    eventually(look, standing, DEADLINE_S)
+    return run
 
 
 def attempts(run: WorkflowRun) -> list[tuple[str, int, str]]:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from seeops.automation.workflows.sandbox import Ended, SandboxRefused, run_script
+from tests.polling import eventually
 
 
 def run(code: str, *, language: str = "python", **more: Any) -> Ended:
@@ -40,6 +41,7 @@ def test_nothing_of_this_machine_is_seen(tmp_path, monkeypatch):
     here = [str(secret), str(Path(__file__)), "/etc/passwd", "/etc/shadow", "/var/log", "/home", "/sys/kernel"]
     code = f"""
 import os
+from tests.polling import eventually
 print([p for p in {here!r} if os.path.exists(p)], sorted(os.environ), os.getuid() != 0)
 print(len([p for p in os.listdir('/proc') if p.isdigit()]) < 6, [k for k in open('/proc/self/status') if k.startswith('CapEff')])
 for path in ('/usr/x', '/x', '/proc/sys/kernel/hostname'):
@@ -98,10 +100,10 @@ def test_the_script_dies_with_who_started_it():
         "run_script(language='shell', code='sleep 61.5', inputs={}, time_s=60, cpu_s=5, memory_mb=64)"
     )
     process = subprocess.Popen([sys.executable, "-c", starter], cwd=Path(__file__).parents[3])
-    deadline = time.monotonic() + 20
-    while not (sleeping := [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "61.5"]]):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
+    sleeping = eventually(
+        lambda: [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "61.5"]],
+        lambda: f"the script runs (its starter: {process.poll()})",
+    )
     process.kill()
     process.wait()
     _gone, alive = psutil.wait_procs(sleeping, timeout=10)

@@ -26,6 +26,7 @@ from seeops.releases import collect, engine, services, states
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
 from tests.estate import default_grants, import_estate, observed_up, person
+from tests.polling import eventually
 from tests.seeops.releases.measured import node as measured_node
 from trading_sim.nodes.packages import write_repository
 
@@ -98,15 +99,15 @@ def approved(people: dict[str, Any], release: Release) -> Release:
 
 def advance_until(release: Release, reached: Callable[[Release], bool]) -> Release:
     """What worker and beat do, until `reached`."""
-    ends = time.monotonic() + DEADLINE_S
-    while True:
+
+    def look() -> bool:
         automation.runs_reconcile()
         engine.advance(release.pk)
         release.refresh_from_db()
-        if reached(release):
-            return release
-        assert time.monotonic() < ends, f"{release.state}: {release.state_reason}"
-        time.sleep(0.2)
+        return reached(release)
+
+    eventually(look, lambda: f"{release.state}: {release.state_reason}", DEADLINE_S, interval_s=0.1)
+    return release
 
 
 def ended(release: Release) -> bool:

@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+from tests.polling import eventually
 from trading_sim.client import ClusterClient, ClusterError
 from trading_sim.cluster.layout import Layout
 from trading_sim.protocol import topology_file
@@ -37,16 +37,7 @@ def free_base_port() -> int:
 
 def until(check, what: str, deadline_s: float = DEADLINE_S):
     """Poll `check` until it gives something true; connection errors count as not yet."""
-    deadline = time.monotonic() + deadline_s
-    while time.monotonic() < deadline:
-        try:
-            found = check()
-        except ClusterError:
-            found = None
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"did not happen within {deadline_s} s: {what}")
+    return eventually(check, what, deadline_s, not_yet=(ClusterError,))
 
 
 class RunningCentre:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from tests.polling import eventually, eventually_async
 from trading_sim.gateway.client import BinaryClient
 from trading_sim.gateway.credentials import FILE_NAME, write_members
 from trading_sim.shard.config import ShardConfig
@@ -35,6 +33,8 @@ ACCOUNTS = [
     for account in range(1, 9)
 ]
 SECRET = "only-for-tests"
+# Errors of a gateway that is still on its way up.
+NOT_YET = (OSError, TimeoutError)
 SESSIONS = [
     {"session": "BIN-1", "protocol": "binary", "secret": SECRET, "accounts": [1]},
     {"session": "BIN-2", "protocol": "binary", "secret": SECRET, "accounts": [2]},
@@ -54,29 +54,6 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
-
-
-def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
-    """Poll until the condition gives something true; returns it."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {timeout_s:g} s")
-
-
-async def eventually(condition: Callable[[], Awaitable[Any]], what: str, timeout_s: float = 30.0) -> Any:
-    """Poll an asynchronous condition until it gives something true; OSErrors count as not yet."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        try:
-            if found := await condition():
-                return found
-        except (OSError, TimeoutError):
-            pass
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{what}: not within {timeout_s:g} s")
 
 
 class GatewayWorld:
@@ -126,7 +103,7 @@ class GatewayWorld:
     def start(self) -> GatewayWorld:
         self.start_shard()
         self.start_gateway()
-        until(self.ready, "the gateway hears the shard")
+        eventually(self.ready, "the gateway hears the shard", 60)
         return self
 
     def ready(self) -> bool:
@@ -166,7 +143,7 @@ class GatewayWorld:
             await client.connect()
             return True
 
-        await eventually(connected, f"{session} logs on")
+        await eventually_async(connected, f"{session} logs on", not_yet=NOT_YET)
         return client
 
     def stop(self) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.polling import eventually, eventually_async
 from tests.trading_sim.gateway.fix_client import FixClient
 from tests.trading_sim.gateway.fix_peer import FixPeer, text
-from tests.trading_sim.gateway.gateway_world import CODES, SECRET, GatewayWorld, eventually, until
+from tests.trading_sim.gateway.gateway_world import CODES, NOT_YET, SECRET, GatewayWorld
 from trading_sim.gateway.binary import wire
 from trading_sim.gateway.client import BinaryClient, NotAnswered, SessionEnded
 from trading_sim.gateway.client_market_data import MarketDataClient
@@ -42,7 +43,7 @@ async def reconnected(client: BinaryClient | FixClient) -> None:
         await client.connect()
         return True
 
-    await eventually(again, "the client is back")
+    await eventually_async(again, "the client is back", not_yet=NOT_YET)
 
 
 def test_two_protocols_trade_with_one_another(world: GatewayWorld) -> None:
@@ -92,12 +93,12 @@ def test_market_data_is_what_the_shard_says_also_after_a_gap(world: GatewayWorld
                     [list(level) for level in known.asks] == told["asks"] and known.volume == told["volume"]
                 )
 
-            await eventually(equal, "the quotes are the shard's")
+            await eventually_async(equal, "the quotes are the shard's", not_yet=NOT_YET)
             assert len(market.quotes[0][CODE].asks) == 5
             market.lose_next = 1
             buyer.new("md-b7", CODE, 1, 989, 100)
             await market.wait(lambda: market.gaps == 1 and market.channels[0].synchronous)
-            await eventually(equal, "the quotes are the shard's after a gap")
+            await eventually_async(equal, "the quotes are the shard's after a gap", not_yet=NOT_YET)
         for client, name, count in ((buyer, "b", 8), (seller, "s", 7)):
             for level in range(count):
                 client.cancel(f"md-{name}{level}-c", f"md-{name}{level}")
@@ -157,7 +158,7 @@ def test_an_order_in_doubt_is_pending_until_the_shard_is_back(world: GatewayWorl
         await buyer.report("doubt-1", "A")
         with pytest.raises(NotAnswered, match="shard 0"):
             await buyer.query(wire.What.BALANCES)
-        assert until(lambda: world.status()["shards"]["0"]["in_doubt"], "the doubt is shown")
+        assert eventually(lambda: world.status()["shards"]["0"]["in_doubt"], "the doubt is shown")
         world.start_shard()
         assert (await buyer.report("doubt-1", "0", timeout_s=60)).leaves == 100
         buyer.cancel("doubt-c", "doubt-0")

@@ -259,7 +259,7 @@ class Customer:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_nothing_is_lost_or_done_twice_whatever_dies(tmp_path: Path, seed: int) -> None:
-    live(tmp_path, seed)
+    check_life(tmp_path, seed)
 
 
 @pytest.mark.soak
@@ -267,10 +267,10 @@ def test_nothing_is_lost_or_done_twice_in_three_hundred_lives(tmp_path: Path) ->
     for seed in range(1_000, 1_300):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        live(folder, seed)
+        check_life(folder, seed)
 
 
-def live(tmp_path: Path, seed: int) -> None:
+def check_life(tmp_path: Path, seed: int) -> None:
     """A random course of instructions, answers, lost answers, deaths and new lives, and what must hold at its end."""
     rng = random.Random(seed)
     shard = LocalShard()

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.trading_sim.gateway.gateway_world import CODES, SECRET, GatewayWorld, until
+from tests.polling import eventually
+from tests.trading_sim.gateway.gateway_world import CODES, SECRET, GatewayWorld
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
@@ -117,7 +118,7 @@ class Trader:
         def found() -> list[dict[str, str]]:
             return [r for r in self.reports if (r.get("11"), r.get("150")) == (client_id, exec_type)]
 
-        return until(found, f"{client_id} gets {exec_type}", 30)[0]
+        return eventually(found, f"{client_id} gets {exec_type}", 30)[0]
 
 
 def fields(message: Any) -> dict[str, str]:
@@ -146,13 +147,13 @@ def test_quickfix_trades_loses_its_connection_and_catches_up(world: GatewayWorld
         assert trader.report("q-bad", "8")["103"] == "13"
         trader.order("q-5", 1, "9.90", 200)
         trader.report("q-5", "0")
-        until(lambda: [one for one in trader.admin if one["35"] == "0"], "heartbeats", 20)
+        eventually(lambda: [one for one in trader.admin if one["35"] == "0"], "heartbeats", 20)
 
         world.kill("gateway")  # the connection is lost, and while QuickFIX is away its order is filled
-        until(lambda: not trader.logged_on.is_set(), "QuickFIX sees the connection lost", 20)
+        eventually(lambda: not trader.logged_on.is_set(), "QuickFIX sees the connection lost", 20)
         trader.stop()
         world.start_gateway()
-        until(world.ready, "the gateway is back")
+        eventually(world.ready, "the gateway is back")
         asyncio.run(sell(world))
         trader.start()
         fill = trader.report("q-5", "F")

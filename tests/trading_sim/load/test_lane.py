@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.polling import let_others_run
 from tests.trading_sim.load.load_world import MemoryLinks, MemoryShard
 from trading_sim.load import lane as lane_module
 from trading_sim.load.audit import Auditor
@@ -126,7 +127,7 @@ def test_a_killed_process_goes_on_with_its_open_request(tmp_path, after):
         trouble["now"] = after
         task = asyncio.ensure_future(lane.send(flow.make(RATES, EVERYBODY, 3)))
         while len(links.asked) < 10:
-            await asyncio.sleep(0)
+            await let_others_run()
         task.cancel()
 
     asyncio.run(die_with_an_open_request())

@@ -16,7 +16,7 @@ from trading_sim.market import shard_config
 from trading_sim.protocol.operator import phase_command
 from trading_sim.shard.client import ShardUnavailable
 
-CONFIG = replace(shard_config(0), max_order_id=1000, max_live=100, engine="twin")
+CONFIG = replace(shard_config(0), max_order_id=1000, max_live=100)
 
 
 class FlakyClient:

@@ -90,7 +90,7 @@ def _chain(first: int, following) -> list[int]:
     return chain
 
 
-def account_for_quantities(commands: np.ndarray, events: np.ndarray, live: dict[int, int]) -> None:
+def check_quantities(commands: np.ndarray, events: np.ndarray, live: dict[int, int]) -> None:
     """Every accepted share was filled, cancelled or replaced away, or is open in `live` (order id → open quantity)."""
     kind_of = dict(zip(commands["seq"].tolist(), commands["kind"].tolist(), strict=True))
     open_qty: dict[int, int] = {}

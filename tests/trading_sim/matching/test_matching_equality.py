@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trading_sim.matching.matching_audit import account_for_quantities, audit
+from tests.trading_sim.matching.matching_audit import audit, check_quantities
 from tests.trading_sim.matching.matching_streams import MIXED_TABLE, random_stream, table_of
 from trading_sim.matching import prefetch, snapshot
 from trading_sim.matching.core import Core
@@ -145,7 +145,7 @@ def test_every_share_is_accounted_for(seed):
     events = core.step(commands)
     resting = snapshot.decode(MIXED_TABLE, core.snapshot()).orders
     live = dict(zip(resting["order_id"].tolist(), resting["qty"].tolist(), strict=True))
-    account_for_quantities(commands, events, live)
+    check_quantities(commands, events, live)
 
 
 def test_a_refused_command_leaves_the_state_alone():

@@ -84,6 +84,7 @@ def test_auctions_execute_the_most_at_one_price_and_leave_no_crossed_book(engine
         -1, 1
     ):
         watcher.watch(command[0], core.step(command))
+    assert resting_of(core) == {order.order_id: order.qty for order in watcher.orders.values()}
 
 
 @settings(max_examples=80, deadline=None)

@@ -7,26 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import requests
 
+from tests.polling import eventually
+
 ROOT = Path(__file__).parents[3]
 NAMES = ("SZ-A", "SZ-B", "WH-A")
 TALLY = "trading_sim.sim.tally:TallyFactory"
-
-
-def eventually(what: str, condition: Callable[[], object], timeout_s: float = 30.0) -> object:
-    """Poll until the condition gives something true; returns it."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {timeout_s:g} s")
 
 
 def free_ports(count: int) -> list[int]:
@@ -89,7 +78,7 @@ class ShardProcesses:
             leading = [n for n in NAMES if n != other_than and self.status(n).get("lease")]
             return leading[0] if leading else ""
 
-        return str(eventually("a leader", found))
+        return str(eventually(found, "a leader", interval_s=0.02))
 
     def agree(self) -> dict:
         """Wait until all replicas have executed the same entries; returns a status."""
@@ -99,7 +88,7 @@ class ShardProcesses:
             ends = {(s.get("applied"), s.get("last_index"), s.get("state_hash")) for s in states}
             return states[0] if len(ends) == 1 and states[0].get("applied") == states[0].get("last_index") else {}
 
-        return dict(eventually("the replicas to agree", same))  # type: ignore[call-overload]
+        return dict(eventually(same, "the replicas to agree", interval_s=0.02))  # type: ignore[call-overload]
 
     def inject(self, name: str, kind: str, lease_s: float, **params: object) -> int:
         answer = requests.post(

@@ -67,7 +67,7 @@ def fill(
     box[k.NEXT_SEQ], box[k.NEXT_ORDER_ID], box[k.DURABLE] = sequencer.next_seq, sequencer.next_order_id, first_index - 1
 
 
-def run_beside(batches: list[list[np.ndarray]]) -> None:
+def check_beside(batches: list[list[np.ndarray]]) -> None:
     """Run the batches through both and compare everything."""
     express, plain = Express(ShardMachine(CONFIG)), ShardMachine(CONFIG)
     stamps, index, now_ns = Sequencer(1, 1, 0), 1, 1_000_000_000
@@ -106,7 +106,7 @@ def test_many_requests_at_once_give_what_the_machine_gives(seed: int) -> None:
     batches = [
         [orders(rng, int(rng.integers(1, 60)), 40 * step) for _ in range(int(rng.integers(1, 6)))] for step in range(12)
     ]
-    run_beside(batches)
+    check_beside(batches)
 
 
 def test_the_shards_own_commands_go_through_the_machine() -> None:
@@ -116,14 +116,14 @@ def test_the_shards_own_commands_go_through_the_machine() -> None:
     settle = np.array([phase_command(0xFFFFFFFF, 5)], COMMAND).reshape(-1)
     opened = np.array([phase_command(0xFFFFFFFF, 3)], COMMAND).reshape(-1)
     day = [[orders(rng, 30, 30), suspend], [orders(rng, 30, 60)], [close, settle], [opened, orders(rng, 40, 80)]]
-    run_beside([*day, [orders(rng, 50, 120), orders(rng, 5, 10)]])
+    check_beside([*day, [orders(rng, 50, 120), orders(rng, 5, 10)]])
 
 
 def test_a_full_event_buffer_is_carried_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching_core, "EVENTS_AT_ONCE", 16)
     monkeypatch.setattr("trading_sim.shard.express.EVENTS_AT_ONCE", 16)
     rng = np.random.default_rng(4)
-    run_beside([[orders(rng, 90, 50 * step), orders(rng, 40, 50)] for step in range(4)])
+    check_beside([[orders(rng, 90, 50 * step), orders(rng, 40, 50)] for step in range(4)])
 
 
 def test_a_batch_longer_than_the_table_goes_through_the_machine() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.polling import let_others_run
 from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses
 from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
@@ -114,7 +115,7 @@ async def test_a_follower_is_told_what_was_and_what_comes() -> None:
     hub.follow(late, 1, 5)
     hub.follow(now, 1, 0)
     hub.publish(noop(21), Applied(None, None))
-    await asyncio.sleep(0)
+    await let_others_run()
     assert late.entries() == list(range(5, 22))
     assert now.entries() == [21]
 
@@ -138,7 +139,7 @@ async def test_a_follower_ahead_of_this_replica_waits_for_its_entry() -> None:
     hub.follow(caller, 1, 5)
     for index in (4, 5):
         hub.publish(noop(index), Applied(None, None))
-    await asyncio.sleep(0)
+    await let_others_run()
     assert caller.entries() == [5]
 
 
@@ -154,7 +155,7 @@ async def test_a_slow_follower_is_cut_off_and_the_ring_stays_bounded(monkeypatch
     for index in range(1, 201):
         entry = batch(index, 4)
         hub.publish(entry, state.apply(entry))
-        await asyncio.sleep(0)
+        await let_others_run()
     assert "Too slow" in slow.reason
     assert quick.entries() == list(range(1, 201))
     assert hub.followers == 1
@@ -213,7 +214,7 @@ def test_every_replica_tells_the_same_and_a_killed_one_leaves_no_gap(shard: Shar
 
         async def over_a_kill() -> list[int]:
             reading = asyncio.create_task(take(order, 1, last + 5))
-            await asyncio.sleep(0)
+            await let_others_run()
             await asyncio.to_thread(shard.kill, followed)
             for request in range(21, 31):
                 await asyncio.to_thread(submit, client, request)

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses, eventually
+from tests.polling import eventually
+from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.client import ShardClient, ShardUnavailable
 from trading_sim.shard.feed import Fed, follow
@@ -88,15 +89,15 @@ def kill_again_and_again(shard: ShardProcesses, kills: int) -> tuple[list[Custom
     try:
         for _ in range(kills):
             done = sum(len(customer.acknowledged) for customer in customers)
-            eventually("some requests", lambda done=done: more_than(done + 60))
+            eventually(lambda done=done: more_than(done + 60), "some requests")
             leader = shard.leader()
             moments.append(time.monotonic())
             shard.kill(leader)
             shard.leader(other_than=leader)
             done = sum(len(customer.acknowledged) for customer in customers)
-            eventually("requests after the kill", lambda done=done: more_than(done + 30))
+            eventually(lambda done=done: more_than(done + 30), "requests after the kill")
             shard.start(leader)
-            eventually("the killed replica is back", lambda leader=leader: shard.status(leader).get("leader"))
+            eventually(lambda leader=leader: shard.status(leader).get("leader"), "the killed replica is back")
     finally:
         stop.set()
         for customer in customers:
@@ -134,7 +135,7 @@ class Listener(threading.Thread):
                     return
 
 
-def compare(shard: ShardProcesses, customers: list[Customer], feed: list[Fed]) -> None:
+def check_history(shard: ShardProcesses, customers: list[Customer], feed: list[Fed]) -> None:
     """Nothing acknowledged is lost, nothing was executed twice, order ids have no gap, the replicas agree."""
     assert [error for customer in customers for error in customer.errors] == []
     acknowledged = {(c.client_id, request): told for c in customers for request, told in c.acknowledged.items()}
@@ -159,14 +160,14 @@ def compare(shard: ShardProcesses, customers: list[Customer], feed: list[Fed]) -
 
 def test_killing_the_leader_loses_nothing_and_repeats_nothing(shard: ShardProcesses) -> None:
     customers, feed, _ = kill_again_and_again(shard, KILLS)
-    compare(shard, customers, feed)
+    check_history(shard, customers, feed)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1_800)
 def test_killing_the_leader_fifty_times(shard: ShardProcesses) -> None:
     customers, feed, waited = kill_again_and_again(shard, KILLS_SOAK)
-    compare(shard, customers, feed)
+    check_history(shard, customers, feed)
     acknowledged = sum(len(customer.acknowledged) for customer in customers)
     p50, p99, longest = np.percentile(waited, (50, 99, 100)) * 1e3
     print(

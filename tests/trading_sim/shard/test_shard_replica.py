@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import requests
 
-from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses, eventually
+from tests.polling import eventually
+from tests.trading_sim.shard.shard_processes import NAMES, ShardProcesses
 from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard import wire
@@ -181,8 +182,8 @@ def test_a_leader_that_is_cut_off_is_replaced_and_refuses_meanwhile(shard: Shard
 def test_a_leader_that_only_hears_nothing_steps_down(shard: ShardProcesses, client: ShardClient) -> None:
     leader = shard.leader()
     shard.inject(leader, "net_partition", 20.0, direction="in")
-    eventually("the leader to step down", lambda: shard.status(leader)["role"] != "leader")
-    client.submit(*Requests.batch())
+    eventually(lambda: shard.status(leader)["role"] != "leader", "the leader to step down")
+    assert client.submit(*Requests.batch()).index > 0, "its successor serves"
 
 
 def test_a_paused_leader_wakes_up_as_follower(shard: ShardProcesses, client: ShardClient) -> None:
@@ -193,7 +194,7 @@ def test_a_paused_leader_wakes_up_as_follower(shard: ShardProcesses, client: Sha
         reply = client.submit(*Requests.batch())
     finally:
         shard.signal(leader, signal.SIGCONT)
-    eventually("the woken replica to follow", lambda: shard.status(leader).get("role") == "follower")
+    eventually(lambda: shard.status(leader).get("role") == "follower", "the woken replica to follow")
     assert shard.agree()["applied"] >= reply.index
 
 
@@ -219,7 +220,7 @@ def test_a_corrupt_journal_is_fetched_again_from_the_peers(shard: ShardProcesses
     status = shard.agree()
     assert status["applied"] > 20
     assert any("is corrupt" in note for note in shard.status(gone)["recovery"])
-    eventually("the repair to end", lambda: not shard.status(gone)["repairing"])
+    eventually(lambda: not shard.status(gone)["repairing"], "the repair to end")
 
 
 def test_a_planned_stop_hands_over(shard: ShardProcesses, client: ShardClient) -> None:
@@ -236,7 +237,7 @@ def test_snapshots_are_taken_and_survive_a_restart(shard: ShardProcesses, client
     name = shard.leader()
     client.submit(*Requests.batch())
     index = requests.post(f"http://{shard.http[name]}/snapshot", timeout=5).json()["index"]
-    eventually("the snapshot", lambda: list((shard.directory / name).glob(f"snapshot-{index:016d}.bin")))
+    eventually(lambda: list((shard.directory / name).glob(f"snapshot-{index:016d}.bin")), "the snapshot")
     executed = client.query_account(1)["executed"]
     for replica in NAMES:
         shard.kill(replica)
@@ -262,4 +263,4 @@ def test_faults_that_make_no_sense_are_refused(shard: ShardProcesses, body: dict
 
 def test_a_fault_ends_with_its_lease(shard: ShardProcesses) -> None:
     shard.inject("WH-A", "net_delay", 0.2, delay_ms=1)
-    eventually("the lease to end", lambda: shard.status("WH-A")["faults"] == [])
+    assert eventually(lambda: shard.status("WH-A").get("faults") == [], "the lease to end")

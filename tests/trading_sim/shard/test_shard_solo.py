@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trading_sim.shard.shard_processes import ROOT, eventually, free_ports
+from tests.polling import eventually
+from tests.trading_sim.shard.shard_processes import ROOT, free_ports
 from trading_sim.protocol.frames import Frames
 from trading_sim.protocol.operator import phase_command
 from trading_sim.protocol.records import COMMAND
@@ -43,7 +44,7 @@ class Solo:
         command += ["--state", str(self.directory / "state"), "--listen", self.address, "--journal", self.policy]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        eventually("the process", self._answers, timeout_s=90.0)
+        eventually(self._answers, "the process", timeout_s=90.0)
 
     def _answers(self) -> bool:
         host, port = self.address.split(":")

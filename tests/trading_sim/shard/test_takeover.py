@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import requests
 
-from tests.trading_sim.shard.shard_processes import ShardProcesses, eventually
+from tests.polling import eventually
+from tests.trading_sim.shard.shard_processes import ShardProcesses
 from trading_sim import cli
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.client import ShardClient
@@ -133,7 +134,7 @@ def test_on_real_processes(shard: ShardProcesses, tmp_path: Path, capsys: pytest
         began = time.monotonic()
         lost = [str(shard.directory / name) for name in LOST]
         asked += ["--acknowledged", str(acknowledged[-1]), "--lost-journals", lost[0], "--lost-journals", lost[1]]
-        eventually("the remote replica to take over", lambda: cli.main(asked) == 0, timeout_s=30.0)
+        eventually(lambda: cli.main(asked) == 0, "the remote replica to take over", timeout_s=30.0)
         (told,) = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
         index = submit(client, 11)
         assert time.monotonic() - began < 300

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import requests
 
+from tests.polling import eventually
 from trading_sim.load.session import phase_command
 from trading_sim.protocol.records import COMMAND
 from trading_sim.shard.client import ShardClient
@@ -25,15 +25,6 @@ FIRST, SECOND = 12, 14
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Running(Path(tmp_path_factory.mktemp("surveillance")), BASE_PORT) as running:
         yield running
-
-
-def until(done: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + DEADLINE_S
-    while time.monotonic() < end:
-        if found := done():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {DEADLINE_S:g} s")
 
 
 def get(running: Running, path: str) -> Any:
@@ -60,12 +51,12 @@ def test_it_acts_survives_kill_9_and_repeats_nothing(running: Running) -> None:
     with ShardClient(running.addresses, 9001, timeout_s=5.0) as client:
         client.submit(phase_command(3), 1)
         oversized(client, FIRST, 2)
-        until(lambda: executed(running, FIRST), "the first restriction")
+        eventually(lambda: executed(running, FIRST), "the first restriction", DEADLINE_S)
         assert client.query_account(FIRST)["status"] == 1
         running.kill()
         oversized(client, SECOND, 3)
         running.start()
-        until(lambda: executed(running, SECOND), "the restriction of what happened while it was dead")
+        eventually(lambda: executed(running, SECOND), "the restriction of what happened while it was dead", DEADLINE_S)
         assert client.query_account(SECOND)["status"] == 1
     for account in (FIRST, SECOND):
         assert len(get(running, f"/accounts/{account}")["actions"]) == 1
