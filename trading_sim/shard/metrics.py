@@ -20,6 +20,21 @@ _RISK_REASONS = {int(reason): reason.name.lower() for reason in RiskReason}
 _TRADE, _REJECTED = int(EventKind.TRADE), int(EventKind.REJECTED)
 
 
+@dataclass(frozen=True)
+class Family:
+    """Samples of one name: (labels, value)."""
+
+    name: str
+    kind: str
+    text: str
+    samples: list[tuple[str, int]]
+
+    def lines(self) -> list[str]:
+        name = f"trading_shard_{self.name}"
+        samples = [f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in self.samples]
+        return [f"# HELP {name} {self.text}", f"# TYPE {name} {self.kind}", *samples]
+
+
 @dataclass
 class ReplicaMetrics:
     """Counters since the process started. They count what this replica executed, not what it proposed."""
@@ -64,87 +79,34 @@ class ReplicaMetrics:
     def page(self, engine: Engine) -> str:
         """The metrics in Prometheus' text format."""
         self._count()
-        raft = engine.raft
         lines: list[str] = []
-        leads = raft.role is Role.LEADER and engine.failure is None
-        _add(lines, "trading_shard_is_leader", "gauge", "1 while this replica leads.", [("", int(leads))])
-        _add(
-            lines, "trading_shard_up", "gauge", "0 when the replica's disk failed.", [("", int(engine.failure is None))]
-        )
-        _add(lines, "trading_shard_term", "gauge", "Current term.", [("", raft.term)])
-        _add(lines, "trading_shard_commit_index", "gauge", "Entries known to be on two disks.", [("", raft.commit)])
-        _add(lines, "trading_shard_applied_index", "gauge", "Entries executed and committed.", [("", engine.applied)])
-        _add(lines, "trading_shard_last_index", "gauge", "Entries in the journal.", [("", raft.log.last_index)])
-        _add(
-            lines,
-            "trading_shard_repairing",
-            "gauge",
-            "1 while lost entries are fetched.",
-            [("", int(raft.repair_until > 0))],
-        )
-        _add(
-            lines,
-            "trading_shard_elections_total",
-            "counter",
-            "Elections this replica stood in.",
-            [("", raft.elections_started)],
-        )
-        _add(lines, "trading_shard_commands_total", "counter", "Commands executed.", [("", self.commands)])
+        for family in (*_standing(engine), *self._counted(engine)):
+            lines += family.lines()
+        self._add_histogram(lines)
+        return "\n".join(lines) + "\n"
+
+    def _counted(self, engine: Engine) -> list[Family]:
+        """What only ever grows."""
         events = [(f'kind="{name}"', int(self.events[kind])) for kind, name in _KINDS.items()]
-        _add(lines, "trading_shard_events_total", "counter", "Events by kind.", events)
-        _add(lines, "trading_shard_trades_total", "counter", "Trades.", [("", int(self.events[_TRADE]))])
         rejects = [('reason="matching"', int(self.events[_REJECTED]))]
         rejects += [
             (f'reason="{name}"', int(self.risk_rejects[reason])) for reason, name in _RISK_REASONS.items() if reason
         ]
-        _add(
-            lines,
-            "trading_shard_rejects_total",
-            "counter",
-            "Refused commands by reason of the risk checks, or by matching.",
-            rejects,
-        )
-        repeated = self.repeated + engine.requests_repeated
-        _add(
-            lines,
-            "trading_shard_requests_repeated_total",
-            "counter",
-            "Requests answered from the session table.",
-            [("", repeated)],
-        )
-        lag = [(f'peer="{peer}"', raft.log.last_index - p.match) for peer, p in raft.progress.items()]
-        _add(
-            lines,
-            "trading_shard_replication_lag_entries",
-            "gauge",
-            "Entries a peer has not on disk (leader only).",
-            lag,
-        )
-        mismatches = sum(engine.hashes.mismatches.values())
-        _add(
-            lines,
-            "trading_shard_state_hash_mismatch_total",
-            "counter",
-            "State hashes that differed from a peer's.",
-            [("", mismatches)],
-        )
-        _add(
-            lines,
-            "trading_shard_state_hash_compared_total",
-            "counter",
-            "State hashes compared with a peer's.",
-            [("", engine.hashes.compared)],
-        )
-        _add(
-            lines,
-            "trading_shard_connections_cut_total",
-            "counter",
-            "Connections closed for breaking the protocol.",
-            [("", self.connections_cut)],
-        )
-        _add(lines, "trading_shard_snapshots_total", "counter", "Snapshots taken.", [("", engine.snapshots_taken)])
-        self._add_histogram(lines)
-        return "\n".join(lines) + "\n"
+        repeated, mismatches = self.repeated + engine.requests_repeated, sum(engine.hashes.mismatches.values())
+        return [
+            _counter("elections_total", "Elections this replica stood in.", engine.raft.elections_started),
+            _counter("commands_total", "Commands executed.", self.commands),
+            Family("events_total", "counter", "Events by kind.", events),
+            _counter("trades_total", "Trades.", int(self.events[_TRADE])),
+            Family(
+                "rejects_total", "counter", "Refused commands by reason of the risk checks, or by matching.", rejects
+            ),
+            _counter("requests_repeated_total", "Requests answered from the session table.", repeated),
+            _counter("state_hash_mismatch_total", "State hashes that differed from a peer's.", mismatches),
+            _counter("state_hash_compared_total", "State hashes compared with a peer's.", engine.hashes.compared),
+            _counter("connections_cut_total", "Connections closed for breaking the protocol.", self.connections_cut),
+            _counter("snapshots_total", "Snapshots taken.", engine.snapshots_taken),
+        ]
 
     def _add_histogram(self, lines: list[str]) -> None:
         name, total = "trading_shard_fsync_seconds", 0
@@ -155,6 +117,25 @@ class ReplicaMetrics:
         lines += [f"{name}_sum {self.fsync_seconds}", f"{name}_count {total}"]
 
 
-def _add(lines: list[str], name: str, kind: str, text: str, samples: list[tuple[str, int]]) -> None:
-    lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-    lines += [f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in samples]
+def _standing(engine: Engine) -> list[Family]:
+    """How the replica stands now."""
+    raft, healthy = engine.raft, engine.failure is None
+    lag = [(f'peer="{peer}"', raft.log.last_index - progress.match) for peer, progress in raft.progress.items()]
+    return [
+        _gauge("is_leader", "1 while this replica leads.", raft.role is Role.LEADER and healthy),
+        _gauge("up", "0 when the replica's disk failed.", healthy),
+        _gauge("term", "Current term.", raft.term),
+        _gauge("commit_index", "Entries known to be on two disks.", raft.commit),
+        _gauge("applied_index", "Entries executed and committed.", engine.applied),
+        _gauge("last_index", "Entries in the journal.", raft.log.last_index),
+        _gauge("repairing", "1 while lost entries are fetched.", raft.repair_until > 0),
+        Family("replication_lag_entries", "gauge", "Entries a peer has not on disk (leader only).", lag),
+    ]
+
+
+def _gauge(name: str, text: str, value: int) -> Family:
+    return Family(name, "gauge", text, [("", int(value))])
+
+
+def _counter(name: str, text: str, value: int) -> Family:
+    return Family(name, "counter", text, [("", value)])
