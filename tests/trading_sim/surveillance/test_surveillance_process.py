@@ -47,7 +47,7 @@ def oversized(client: ShardClient, account: int, request: int) -> None:
     assert not len(reply.rejects)
 
 
-def test_it_acts_survives_kill_9_and_repeats_nothing(running: Running) -> None:
+def test_it_acts_survives_kill_9_repeats_nothing_and_tells_it_in_metrics(running: Running) -> None:
     with ShardClient(running.addresses, 9001, timeout_s=5.0) as client:
         client.submit(phase_command(3), 1)
         oversized(client, FIRST, 2)
@@ -69,6 +69,11 @@ def test_it_acts_survives_kill_9_and_repeats_nothing(running: Running) -> None:
     case = get(running, f"/cases/{cases[0]['id']}")
     assert case["evidence"]["rows"][-1]["qty"] == 30_000
     assert case["actions"][0]["outcome"] == "executed"
+    text = requests.get(f"{running.url}/metrics", timeout=5).text
+    assert 'trading_surveillance_cases_total{pattern="oversized",step="act"} 2' in text
+    assert 'trading_surveillance_actions_total{status="cancel-only",outcome="executed"} 2' in text
+    assert 'trading_surveillance_watching{shard="0"} 1' in text
+    assert 'trading_surveillance_lag_seconds{shard="0"}' in text
 
 
 def test_people_release_an_account_once_per_key(running: Running) -> None:
@@ -101,11 +106,3 @@ def test_what_cannot_be_done_is_refused_in_words(running: Running, path: str, bo
 def test_filters_that_mean_nothing_are_refused(running: Running) -> None:
     for query in ("step=loud", "limit=0", "account=x", "before=-1"):
         assert requests.get(f"{running.url}/cases?{query}", timeout=5).status_code == 400
-
-
-def test_metrics_tell_cases_actions_and_lag(running: Running) -> None:
-    text = requests.get(f"{running.url}/metrics", timeout=5).text
-    assert 'trading_surveillance_cases_total{pattern="oversized",step="act"} 2' in text
-    assert 'trading_surveillance_actions_total{status="cancel-only",outcome="executed"} 2' in text
-    assert 'trading_surveillance_watching{shard="0"} 1' in text
-    assert 'trading_surveillance_lag_seconds{shard="0"}' in text
