@@ -55,6 +55,12 @@ class Playbook:
     effect: str
     concurrency: int
     started_by: str
+    restores: bool = False
+
+    @property
+    def changes_nodes(self) -> bool:
+        """Whether freezes and locks hold for it: whatever does more than read, unless it brings nodes back."""
+        return self.effect != "reads" and not self.restores
 
     @property
     def path(self) -> Path:
@@ -97,6 +103,7 @@ def _read(path: Path) -> Playbook:
         effect=effect,
         concurrency=int(facts.get("concurrency", 4)),
         started_by=facts.get("started_by", "form"),
+        restores=bool(facts.get("restores", False)),
     )
 
 

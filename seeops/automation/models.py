@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +26,21 @@ MARK = {
 }  # fmt: skip
 
 
+# The last line of change control: a run that changes nodes does not begin while one of their services is frozen. What a release
+# has run is kept by its batches, and a roll-back is never stopped. The function is made by the migrations of change control.
+_NOT_WHILE_FROZEN = """
+IF NEW.changes_nodes AND NEW.state = 'running' AND (TG_OP = 'INSERT' OR OLD.state = 'queued') THEN
+    SELECT f.title INTO frozen_by FROM changes_frozen_by(ARRAY(
+        SELECT DISTINCT n.service_id FROM jsonb_array_elements(NEW.targets) AS t(target) JOIN inventory_node n ON n.name = t.target->>'name'
+    ), clock_timestamp()) f;
+    IF frozen_by IS NOT NULL THEN
+        RAISE EXCEPTION 'run % cannot begin: production is frozen (%)', NEW.number, frozen_by;
+    END IF;
+END IF;
+RETURN NEW;
+"""
+
+
 class Run(Leased):
     """One run of one playbook over some nodes, carried out by one process of its own.
 
@@ -39,6 +55,7 @@ class Run(Leased):
     purpose = models.CharField(max_length=20, default="playbook", help_text=_("playbook, deploy or rollback"))
     inputs = models.JSONField(default=dict, blank=True)
     targets = models.JSONField(default=list)
+    changes_nodes = models.BooleanField(default=False, help_text=_("freezes and locks of its nodes hold for it"))
     concurrency = models.PositiveSmallIntegerField(default=4)
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
     reason = models.TextField(blank=True, default="")
@@ -68,6 +85,12 @@ class Run(Leased):
         verbose_name = _("run")
         ordering = ["-id"]
         indexes = [models.Index(fields=["state"]), models.Index(fields=["playbook", "-id"])]
+        triggers = [
+            pgtrigger.Trigger(
+                name="not_while_frozen", when=pgtrigger.Before, operation=pgtrigger.Insert | pgtrigger.Update,
+                func=_NOT_WHILE_FROZEN, declare=[("frozen_by", "text")],
+            )
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"

@@ -45,10 +45,11 @@ def run_start(*, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[s
     fence = next_epoch()
     numbered = next_number(Run, "RUN")
     targets = _targets(nodes, numbered["number"], fence, reason)
-    _require_not_frozen(book, [target["name"] for target in targets])
+    _require_not_frozen(actor, book, [target["name"] for target in targets])
     run = run_queue(
         actor=actor, playbook=book.code, title=book.title, targets=targets, inputs=catalogue.checked(book, inputs),
         purpose="playbook", fence=fence, concurrency=book.concurrency, reason=reason, numbered=numbered,
+        changes_nodes=book.changes_nodes,
     )  # fmt: skip
     audit.record(
         actor=actor, action="automation.run", obj=run, reason=reason,
@@ -57,13 +58,10 @@ def run_start(*, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[s
     return run
 
 
-def _require_not_frozen(book: catalogue.Playbook, names: Sequence[str]) -> None:
-    """What changes nodes keeps to the freezes; reading, taking out of service and bringing back stays possible in an incident."""
-    if book.effect != "changes" or book.code == "undrain":
-        return
-    services = Service.objects.filter(nodes__name__in=names).distinct()
-    if problem := changes.production_problem(services):
-        raise RuleViolation(problem, code="frozen")
+def _require_not_frozen(actor: Any, book: catalogue.Playbook, names: Sequence[str]) -> None:
+    """What changes nodes keeps to the freezes, taking out of service too; reading and bringing back stays possible."""
+    if book.changes_nodes:
+        changes.production_require_open(actor, Service.objects.filter(nodes__name__in=list(names)).distinct())
 
 
 def _targets(names: Sequence[str], number: str, fence: int, reason: str) -> list[dict[str, Any]]:
@@ -100,12 +98,13 @@ def run_queue(
     topic: str = "",
     job_timeout_s: int = 900,
     numbered: dict[str, Any] | None = None,
+    changes_nodes: bool = False,
 ) -> Run:
     """Queue a run and have its process started. For other apps' services, which check rights and write the audit record."""
     run = Run.objects.create(
         **(numbered or next_number(Run, "RUN")), playbook=playbook, title=title[:160], purpose=purpose, inputs=inputs,
         targets=targets, hosts_total=len(targets), concurrency=concurrency, reason=reason, fence=fence, topic=topic,
-        created_by=actor, job_timeout_s=job_timeout_s,
+        created_by=actor, job_timeout_s=job_timeout_s, changes_nodes=changes_nodes,
     )  # fmt: skip
     _poke_spawn(run)
     announce("runs")
@@ -121,11 +120,29 @@ def _poke_spawn(run: Run) -> None:
 def run_spawn(run_id: int) -> bool:
     """Start the process of a queued run. Of two callers at once one starts it; a process too many finds nothing to do."""
     moment = now()
+    if _frozen_meanwhile(run_id):
+        return False
     waiting = Run.objects.filter(pk=run_id, state=RunState.QUEUED)
     due = waiting.filter(spawned_at__isnull=True) | waiting.filter(spawned_at__lt=moment - SPAWN_AGAIN)
     if not due.update(spawned_at=moment):
         return False
     process.spawn(run_id)
+    return True
+
+
+def _frozen_meanwhile(run_id: int) -> bool:
+    """End a queued run over whose nodes a freeze has closed since it was asked for: nothing was done yet."""
+    run = Run.objects.filter(pk=run_id, state=RunState.QUEUED, changes_nodes=True).first()
+    if run is None:
+        return False
+    services = Service.objects.filter(nodes__name__in=[target["name"] for target in run.targets]).distinct()
+    problem = changes.production_problem(services)
+    if not problem:
+        return False
+    ended = {"state": RunState.CANCELLED, "finished_at": now(), "problem": problem}
+    if Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(**ended):
+        audit.record(actor=run.created_by, action="automation.frozen", obj=run, reason=problem)
+        announce(f"run-{run_id}", "runs", *([run.topic] if run.topic else []))
     return True
 
 

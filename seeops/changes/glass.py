@@ -1,6 +1,6 @@
 """Break-glass: an emergency goes past freezes and the usual stages when two people say so, with reason, incident and evidence.
 
-One person opens, another confirms with their second factor; neither is alone, and who confirms takes no part in the change.
+One person opens, another confirms, each with their second factor; neither is alone, and who confirms takes no part in the change.
 It lasts some hours, is shown on every page of changes and releases, and waits for a review by a third person.
 """
 
@@ -25,11 +25,19 @@ from seeops.core.live import announce
 log = logging.getLogger(__name__)
 
 
-@transaction.atomic
-def glass_open(*, actor: Any, ticket: ChangeTicket, reason: str, incident: str) -> BreakGlass:
-    """Ask for it: an emergency ticket, or one that is being carried out and stands before a freeze. Nothing is lifted yet."""
+def glass_open(*, actor: Any, ticket: ChangeTicket, reason: str, incident: str, code: str = "") -> BreakGlass:
+    """Ask for it, with one's second factor: an emergency ticket, or one that is being carried out and stands before a freeze.
+
+    Nothing is lifted yet. Raises Forbidden (right, second factor), InvalidInput, RuleViolation, Conflict.
+    """
+    _require_openable(actor, ChangeTicket.objects.get(pk=ticket.pk), reason, incident)
+    # Before the transaction of the opening: a wrong code must count although the opening is then refused.
+    checked = second_factor.check(actor, code)
+    return _open(actor, ticket, reason, incident, checked)
+
+
+def _require_openable(actor: Any, ticket: ChangeTicket, reason: str, incident: str) -> None:
     rights.require(actor, "change.break_glass", ticket)
-    ticket = movement.locked(ticket)
     if not reason.strip():
         raise InvalidInput(_("The reason is missing: say why this cannot wait."), field="reason")
     if not incident.strip():
@@ -40,14 +48,20 @@ def glass_open(*, actor: Any, ticket: ChangeTicket, reason: str, incident: str) 
             _("%(ticket)s is %(state)s and no emergency: break-glass is for emergencies and for changes under way.")
             % movement.named(ticket)
         )
+    if ticket.break_glasses.filter(closed_at__isnull=True).exclude(expires_at__lte=now()).exists():
+        raise Conflict(_("A break-glass of %(ticket)s is open already.") % {"ticket": ticket.number})
+
+
+@transaction.atomic
+def _open(actor: Any, ticket: ChangeTicket, reason: str, incident: str, checked: second_factor.Checked) -> BreakGlass:
+    ticket = movement.locked(ticket)
+    _require_openable(actor, ticket, reason, incident)
     moment = now()
     ticket.break_glasses.filter(closed_at__isnull=True, expires_at__lte=moment).update(closed_at=moment)
-    if ticket.break_glasses.filter(closed_at__isnull=True).exists():
-        raise Conflict(_("A break-glass of %(ticket)s is open already.") % {"ticket": ticket.number})
     glass = BreakGlass.objects.create(
         ticket=ticket, reason=reason.strip(), incident=incident.strip()[:40], opened_by=actor, opened_at=moment
     )
-    _loud("open", actor, glass, reason)
+    _loud("open", actor, glass, reason, checked)
     return glass
 
 
@@ -71,7 +85,7 @@ def _confirm(actor: Any, glass: BreakGlass, reason: str, seen: str, checked: sec
     glass.save(update_fields=["confirmed_by", "confirmed_at", "expires_at"])
     if ticket.state in (states.DRAFT, states.SUBMITTED):
         _approve(actor, ticket, reason, checked)
-    _loud("confirm", actor, glass, reason)
+    _loud("confirm", actor, glass, reason, checked)
     return glass
 
 
@@ -137,12 +151,12 @@ def glass_review(*, actor: Any, glass: BreakGlass, review: str) -> BreakGlass:
     return glass
 
 
-def _loud(what: str, actor: Any, glass: BreakGlass, reason: str) -> None:
+def _loud(what: str, actor: Any, glass: BreakGlass, reason: str, checked: second_factor.Checked | None = None) -> None:
     """Evidence under a name of its own, a line in the log, and every open page of the ticket told."""
     details = {
         "ticket": glass.ticket.number, "incident": glass.incident, "opened_by": glass.opened_by.username,
         "confirmed_by": glass.confirmed_by.username if glass.confirmed_by else None, "expires_at": glass.expires_at,
-        "content_digest": glass.ticket.content_digest,
+        "content_digest": glass.ticket.content_digest, "second_factor": checked.method if checked else None,
     }  # fmt: skip
     audit.record(actor=actor, action=f"break_glass.{what}", obj=glass.ticket, reason=reason, after=details)
     log.warning("break-glass %s", what, extra={"ticket": glass.ticket.number, "incident": glass.incident})

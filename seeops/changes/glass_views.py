@@ -34,7 +34,7 @@ def glass_open(request: HttpRequest, pk: int) -> HttpResponse:
     ticket = get_object_or_404(ChangeTicket, pk=pk)
     glass.glass_open(
         actor=request.user, ticket=ticket, reason=request.POST.get("reason", ""),
-        incident=request.POST.get("incident", ""),
+        incident=request.POST.get("incident", ""), code=request.POST.get("code", ""),
     )  # fmt: skip
     text = _("Break-glass of %(ticket)s waits for a second person.") % {"ticket": ticket.number}
     return done(request, text, reverse("changes:detail", args=[pk]))

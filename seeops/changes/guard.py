@@ -1,7 +1,7 @@
 """May production be changed now? The one place that answers, for the console, the API, the workers and the command line.
 
-The freezes of a ticket come from the same database function that the trigger on tickets reads (`changes_freezes_of`), so that the
-answer here and the last line there cannot differ in anything but the clock.
+The freezes come from the same database functions that the triggers read (`changes_freezes_of`, `changes_frozen_by`), and the time
+is the database's: a console whose clock is wrong asks the same question as the last line does, and gets the same answer.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -16,7 +17,8 @@ from django.utils.translation import gettext as _
 from seeops.audit import services as audit
 from seeops.changes import calendar, closing, freezes
 from seeops.changes.models import BreakGlass, ChangeTicket
-from seeops.core.clock import now, shanghai
+from seeops.core.clock import shanghai
+from seeops.core.errors import RuleViolation
 from seeops.inventory.models import Service
 
 LOOK_AHEAD = dt.timedelta(days=60)
@@ -30,6 +32,13 @@ class Freeze:
     title: str
     starts_at: dt.datetime
     ends_at: dt.datetime
+
+
+def moment_now() -> dt.datetime:
+    """The present moment by the clock of the database, which its triggers go by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
 
 
 def freezes_of(ticket: ChangeTicket, since: dt.datetime, until: dt.datetime) -> list[Freeze]:
@@ -46,14 +55,14 @@ def freezes_of(ticket: ChangeTicket, since: dt.datetime, until: dt.datetime) -> 
 def glass_of(ticket: ChangeTicket, moment: dt.datetime | None = None) -> BreakGlass | None:
     """The break-glass that lets the ticket past freezes at a moment."""
     found = ticket.break_glasses.filter(
-        confirmed_at__isnull=False, closed_at__isnull=True, expires_at__gt=moment or now()
+        confirmed_at__isnull=False, closed_at__isnull=True, expires_at__gt=moment or moment_now()
     )
     return found.select_related("opened_by", "confirmed_by").first()
 
 
 def closed(ticket: ChangeTicket, moment: dt.datetime | None = None) -> str:
     """Why the ticket's change may not touch production at a moment, as a sentence; empty when it may."""
-    moment = moment or now()
+    moment = moment or moment_now()
     freezes.keep_expanded(moment)
     if ticket.window_start and moment < ticket.window_start:
         return _("The window of %(ticket)s opens at %(at)s.") % {
@@ -75,21 +84,30 @@ def closed(ticket: ChangeTicket, moment: dt.datetime | None = None) -> str:
 
 
 def closed_for(services: Iterable[Service], moment: dt.datetime | None = None) -> str:
-    """Why these services may not be changed at a moment by work that has no ticket, as a sentence; empty when they may."""
-    moment = moment or now()
+    """Why these services may not be changed at a moment by work that has no ticket, as a sentence; empty when they may.
+
+    A break-glass lets the services of its ticket past freezes, by whichever path they are changed.
+    """
+    moment = moment or moment_now()
     freezes.keep_expanded(moment)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT title, max(ends_at) FROM changes_freezes_for(%s::bigint[]) "
-            "WHERE starts_at <= %s AND ends_at > %s GROUP BY title ORDER BY 2 DESC LIMIT 1",
-            [[service.pk for service in services], moment, moment],
-        )
+        pks = [service.pk for service in services]
+        cursor.execute("SELECT title, ends_at FROM changes_frozen_by(%s::bigint[], %s)", [pks, moment])
         row = cursor.fetchone()
     if row is None:
         return ""
     return _("Production is frozen: “%(freeze)s” holds until %(until)s. An emergency goes by a ticket and break-glass.") % {
         "freeze": row[0], "until": _at(row[1]),
     }  # fmt: skip
+
+
+def require_open(actor: Any, services: Iterable[Service]) -> None:
+    """Raises RuleViolation while one of the services may not be changed; notes a break-glass that makes it possible."""
+    chosen = list(services)
+    problem = closed_for(chosen)
+    if problem:
+        raise RuleViolation(problem, code="frozen")
+    _use_glasses(actor, chosen)
 
 
 def next_allowed(ticket: ChangeTicket, moment: dt.datetime, needs_s: float = 0) -> dt.datetime | None:
@@ -106,7 +124,7 @@ def next_allowed(ticket: ChangeTicket, moment: dt.datetime, needs_s: float = 0) 
 
 def closes_at(ticket: ChangeTicket, moment: dt.datetime | None = None) -> dt.datetime | None:
     """When the time in which the ticket may change production ends; None when no end is near. Asked while it may."""
-    moment = moment or now()
+    moment = moment or moment_now()
     glass = glass_of(ticket, moment)
     if glass is not None:
         return glass.expires_at
@@ -117,7 +135,7 @@ def closes_at(ticket: ChangeTicket, moment: dt.datetime | None = None) -> dt.dat
 
 def too_late(ticket: ChangeTicket, needs_s: float, moment: dt.datetime | None = None) -> str:
     """Why work of `needs_s` may not begin now: closed already, or it would not end in time. Empty when it may."""
-    moment = moment or now()
+    moment = moment or moment_now()
     problem = closed(ticket, moment)
     if problem:
         return problem
@@ -135,13 +153,36 @@ def _at(moment: dt.datetime | None) -> str:
 
 def use_glass(actor: object, ticket: ChangeTicket) -> None:
     """Note that a change goes past a freeze or its window on the strength of a break-glass, the first time it does."""
-    moment = now()
+    moment = moment_now()
     glass = glass_of(ticket, moment)
     if glass is None or glass.used_at is not None:
         return
     past = freezes_of(ticket, moment, moment + dt.timedelta(microseconds=1))
+    _note_use(actor, glass, moment, [item.title for item in past])
+
+
+def _use_glasses(actor: object, services: Iterable[Service]) -> None:
+    """Note every unused break-glass that lets one of these services past a freeze that holds now."""
+    moment = moment_now()
+    unused = BreakGlass.objects.filter(
+        confirmed_at__isnull=False, closed_at__isnull=True, expires_at__gt=moment, used_at=None
+    )
+    touched = {service.pk for service in services}
+    for glass in unused.select_related("ticket").defer("ticket__impact", "ticket__plan"):
+        past = freezes_of(glass.ticket, moment, moment + dt.timedelta(microseconds=1))
+        if past and touched & _services_of(glass.ticket):
+            _note_use(actor, glass, moment, [item.title for item in past])
+
+
+def _services_of(ticket: ChangeTicket) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT changes_services_of(%s)", [ticket.pk])
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def _note_use(actor: object, glass: BreakGlass, moment: dt.datetime, titles: list[str]) -> None:
     BreakGlass.objects.filter(pk=glass.pk).update(used_at=moment)
     audit.record(
-        actor=actor, action="break_glass.use", obj=ticket, reason=glass.reason,
-        after={"incident": glass.incident, "freezes": [item.title for item in past]},
+        actor=actor, action="break_glass.use", obj=glass.ticket, reason=glass.reason,
+        after={"incident": glass.incident, "freezes": titles},
     )  # fmt: skip

@@ -75,6 +75,7 @@ class ApproveSerializer(DecisionSerializer):
 class OpenGlassSerializer(serializers.Serializer[None]):
     reason = serializers.CharField()
     incident = serializers.CharField()
+    code = serializers.CharField(help_text="code of the second factor", allow_blank=True, default="")
 
 
 class WindowSerializer(serializers.Serializer[None]):

@@ -269,6 +269,11 @@ def production_problem(services: Iterable[Service]) -> str:
     return guard.closed_for(services)
 
 
+def production_require_open(actor: Any, services: Iterable[Service]) -> None:
+    """Raises RuleViolation (code "frozen") while these services may not be changed; notes a break-glass that is used."""
+    guard.require_open(actor, services)
+
+
 @transaction.atomic
 def ticket_execution_end(*, actor: Any, ticket: ChangeTicket, succeeded: bool, outcome: str) -> ChangeTicket:
     """Note how the execution ended."""

@@ -23,8 +23,8 @@ from seeops.core.clock import now
 from seeops.core.errors import Conflict, InvalidInput, RuleViolation, SeeOpsError, Unavailable
 from seeops.core.live import announce
 from seeops.core.sequence import next_epoch
-from seeops.inventory import selectors
-from seeops.inventory.models import ActionState, Node, NodeAction, NodeState, Redundancy, Verb
+from seeops.inventory import permits, selectors
+from seeops.inventory.models import ActionState, Node, NodeAction, NodeState, Redundancy, Service, Verb
 from seeops.inventory.redundancy import Shortfall, shortfalls
 
 RIGHTS = {
@@ -35,6 +35,8 @@ RIGHTS = {
     Verb.CONFIGURE: "node.configure",
 }
 TAKES_AWAY = frozenset({Verb.DRAIN, Verb.RESTART})
+# What changes a node keeps to freezes; bringing it back and looking at it stays possible at any time.
+CHANGES = frozenset({Verb.DRAIN, Verb.RESTART, Verb.CONFIGURE})
 REPEAT_AFTER = dt.timedelta(seconds=10)
 GIVE_UP_AFTER = dt.timedelta(hours=1)
 MOST_AT_ONCE = 400
@@ -81,7 +83,7 @@ def actions_request(
 ) -> list[NodeAction]:
     """Write down that `actor` wants `nodes` to do `verb`. The same `key` again returns the actions of the first time.
 
-    Raises Forbidden, InvalidInput (no reason, no node), RuleViolation (redundancy would break).
+    Raises Forbidden, InvalidInput (no reason, no node), RuleViolation (production is frozen, redundancy would break).
     """
     if verb not in Verb.values:
         raise InvalidInput(_("“%(verb)s” is not something a node can do.") % {"verb": verb}, field="verb")
@@ -95,6 +97,8 @@ def actions_request(
     earlier = list(NodeAction.objects.filter(batch=batch).select_related("node", "actor"))
     if earlier:
         return earlier
+    if verb in CHANGES:
+        permits.require(actor, Service.objects.filter(nodes__in=list(nodes)).distinct())
     _hold(nodes)
     short = blocked(nodes, verb)
     if short:
@@ -128,8 +132,12 @@ def _hold(nodes: Sequence[Node]) -> None:
 def action_execute(action: NodeAction) -> NodeAction:
     """Have the agent do it and write down the outcome. Safe to call again: the key makes it happen once.
 
-    No answer leaves the action as unknown; the reconciler asks again. A refusal ends it.
+    No answer leaves the action as unknown; the reconciler asks again. A refusal ends it, and so does a freeze that began before the
+    node was asked; what it may have done already is asked again when the freeze is over.
     """
+    frozen = _frozen(action)
+    if frozen:
+        return action if action.tried_at else _finish(action, ActionState.FAILED, {"error": frozen, "code": "frozen"})
     open_still = Q(state__in=[ActionState.REQUESTED, ActionState.UNKNOWN])
     if not NodeAction.objects.filter(open_still, pk=action.pk).update(tried_at=now()):
         action.refresh_from_db()  # cancelled, or finished by somebody else meanwhile
@@ -141,6 +149,17 @@ def action_execute(action: NodeAction) -> NodeAction:
     except (Conflict, RuleViolation, InvalidInput) as error:
         return _finish(action, ActionState.FAILED, {"error": str(error), "code": error.code})
     return _finish(action, ActionState.DONE, {**result, "after": _after(action)})
+
+
+def _frozen(action: NodeAction) -> str:
+    """Why the node may not be changed now, as a sentence; empty when it may."""
+    if action.verb not in CHANGES:
+        return ""
+    try:
+        permits.require(action.actor, [action.node.service])
+    except RuleViolation as refused:
+        return str(refused)
+    return ""
 
 
 def _after(action: NodeAction) -> dict[str, Any]:

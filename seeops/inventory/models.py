@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -233,6 +234,21 @@ class ActionState(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+# The last line of change control: whoever writes, a node is not told to change while its service is frozen. The function is made by
+# the migrations of change control and goes by the database's clock.
+_NOT_WHILE_FROZEN = """
+IF NEW.verb IN ('drain', 'restart', 'configure') AND NEW.state IN ('requested', 'unknown', 'done')
+   AND (TG_OP = 'INSERT' OR (OLD.tried_at IS NULL AND NEW.tried_at IS NOT NULL)) THEN
+    SELECT f.title INTO frozen_by
+    FROM changes_frozen_by(ARRAY(SELECT n.service_id FROM inventory_node n WHERE n.id = NEW.node_id), clock_timestamp()) f;
+    IF frozen_by IS NOT NULL THEN
+        RAISE EXCEPTION '% of node % cannot begin: production is frozen (%)', NEW.verb, NEW.node_id, frozen_by;
+    END IF;
+END IF;
+RETURN NEW;
+"""
+
+
 class NodeAction(models.Model):
     """One thing a person had a node do. `key` makes it happen at most once, `epoch` fences off older actors."""
 
@@ -256,6 +272,12 @@ class NodeAction(models.Model):
             models.Index(fields=["at"], condition=Q(state__in=["requested", "unknown"]), name="node_action_open"),
             models.Index(fields=["node", "-at"]),
         ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="not_while_frozen", when=pgtrigger.Before, operation=pgtrigger.Insert | pgtrigger.Update,
+                func=_NOT_WHILE_FROZEN, declare=[("frozen_by", "text")],
+            )
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.verb} {self.node}"

@@ -27,7 +27,8 @@ def ticket(tiny, staff) -> ChangeTicket:
 
 
 def opened(staff, ticket):
-    return glass.glass_open(actor=staff["wu"], ticket=ticket, reason="orders are lost", incident="INC-7")
+    code = with_second_factor(staff["wu"])
+    return glass.glass_open(actor=staff["wu"], ticket=ticket, reason="orders are lost", incident="INC-7", code=code)
 
 
 def confirmed(staff, row):
@@ -47,6 +48,8 @@ def test_two_people_let_an_emergency_past_the_freeze_and_everything_is_on_record
     assert row.used_at
     used = AuditRecord.objects.get(action="break_glass.use")
     assert used.after["freezes"] == ["Audit week"]
+    spoken = AuditRecord.objects.filter(action__in=("break_glass.open", "break_glass.confirm"))
+    assert [record.after["second_factor"] for record in spoken] == ["code", "code"]
     actions = set(AuditRecord.objects.filter(action__startswith="break_glass.").values_list("action", flat=True))
     assert actions == {"break_glass.open", "break_glass.confirm", "break_glass.use"}
     client.force_login(staff["he"])
@@ -86,6 +89,14 @@ def test_without_a_second_factor_a_reason_or_an_incident_there_is_none(tiny, sta
         glass.glass_open(actor=staff["wu"], ticket=ticket, reason=" ", incident="INC-7")
     with pytest.raises(Forbidden):
         glass.glass_open(actor=staff["he"], ticket=ticket, reason="x", incident="INC-7")
+    with pytest.raises(Forbidden, match="enrol one under") as refused:
+        glass.glass_open(actor=staff["wu"], ticket=ticket, reason="x", incident="INC-7", code="123456")
+    assert refused.value.code == "second_factor_missing"
+    with_second_factor(staff["wu"])
+    with pytest.raises(Forbidden) as refused:
+        glass.glass_open(actor=staff["wu"], ticket=ticket, reason="x", incident="INC-7")
+    assert refused.value.code == "second_factor_needed"
+    assert not BreakGlass.objects.exists()
     with pytest.raises(RuleViolation, match="no emergency"):
         opened(staff, draft(staff, tiny["gate"]))
     row = opened(staff, ticket)
@@ -126,6 +137,9 @@ def test_a_change_under_way_before_a_freeze_goes_on_with_it_and_not_after_its_ti
 def test_the_api_opens_and_confirms_with_the_same_rules(tiny, staff, ticket, client):
     client.force_login(staff["wu"])
     body = {"reason": "orders are lost", "incident": "INC-7"}
+    refused = client.post(f"/api/v1/changes/{ticket.pk}/break-glass/", body, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_missing")
+    body["code"] = with_second_factor(staff["wu"])
     made = client.post(f"/api/v1/changes/{ticket.pk}/break-glass/", body, content_type="application/json")
     assert made.status_code == 201
     address = f"/api/v1/break-glass/{made.json()['id']}/confirm/"
