@@ -20,7 +20,9 @@ from trading_sim.shard.sequencer import Sequencer
 from trading_sim.shard.sessions import Sessions
 from trading_sim.sim.seams import Files
 from trading_sim.sim.shard_checker import ShardViolation
+from trading_sim.sim.shard_cluster import SimCluster
 from trading_sim.sim.shard_schedules import run_schedule
+from trading_sim.sim.world import MS
 
 # Schedules of the kinds that can show a mistake, from a little before the first one that does: the search stays short.
 WITH_ROT = range(4, 600, 4)
@@ -133,3 +135,34 @@ def test_taking_a_corrupt_middle_for_a_torn_tail(monkeypatch: pytest.MonkeyPatch
 def test_letting_stamped_time_follow_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sequencer, "stamp_time", lambda sequencer, wall_ns: wall_ns)
     assert "time go back" in first_violation()
+
+
+def reads_while_the_heir_leads(seed: int) -> str:
+    """The leader hands over and hears no more; its heir executes on; the old one is read from: the violation, or nothing."""
+    cluster = SimCluster(seed)
+    cluster.start()
+    cluster.world.run_until(cluster.world.now_ns + 2_500 * MS)
+    (old,) = [name for name, node in cluster.nodes.items() if node.engine.raft.role is Role.LEADER]
+    others = [name for name in cluster.names if name != old]
+    raft = cluster.nodes[old].engine.raft
+    cluster.nodes[old].engine.hand_over_to(others[seed % 2])
+    cluster.world.run_until(cluster.world.now_ns + 900 * MS, lambda: raft._given_up_ns is not None)
+    cluster.network.cut.update((other, old) for other in others)
+    try:
+        for _ in range(100):
+            cluster.world.run_until(cluster.world.now_ns + 3 * MS)
+            cluster.read(old)
+    except ShardViolation as violation:
+        return str(violation)
+    return ""
+
+
+def test_keeping_the_lease_while_another_is_asked_to_take_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not any(reads_while_the_heir_leads(seed) for seed in range(1, 9))
+
+    def greedy(raft: Raft, now: int) -> bool:
+        own = raft.role is Role.LEADER and raft.log.term(raft.commit) == raft.term
+        return own and now < raft._quorum_echo(now) + raft.timing.lease
+
+    monkeypatch.setattr(Raft, "lease_valid", greedy)
+    assert any("answered a read" in reads_while_the_heir_leads(seed) for seed in range(1, 9))

@@ -140,6 +140,14 @@ class ClusterClient:
     def clear_shard_fault(self, shard: int | str, centre: str, lease: str) -> dict:
         return self._call("DELETE", f"{self._replica_url(shard, centre)}/faults/{lease}")
 
+    def hand_over(
+        self, shard: int | str, centre: str, *, to: str, owner: str, reason: str, term: int | None = None
+    ) -> dict:
+        """The replica in `centre`, which leads, hands its lead to the one in `to`; answered when it has. Raises Refused with the reason
+        when that one is not fit to lead, when no majority is reached, or when the lead has moved since `term`."""
+        body = {"to": to, "term": term, "owner": owner, "reason": reason}
+        return self._call("POST", f"{self._replica_url(shard, centre)}/handover", json=body)
+
     # Load
     def load_status(self) -> dict:
         return self._call("GET", f"{self.endpoints['load']}/status")

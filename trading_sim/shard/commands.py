@@ -1,4 +1,7 @@
-"""`python -m trading_sim shard takeover`: the remote site goes on alone when both others are gone for good."""
+"""`python -m trading_sim shard takeover`: the remote site goes on alone when both others are gone for good.
+
+`python -m trading_sim shard handover`: a planned switch of the lead to another centre, and back the same way.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ TIMEOUT_S = 10.0
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """The subcommands of `shard`."""
-    parser = subparsers.add_parser("shard", help="take over shards at the remote site")
+    parser = subparsers.add_parser("shard", help="move the lead of shards between centres")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     takeover = actions.add_parser(
         "takeover",
@@ -48,6 +51,65 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     takeover.add_argument("--json", action="store_true", help="machine-readable answer")
     takeover.set_defaults(run=take_over)
+    handover = actions.add_parser(
+        "handover",
+        help="have one centre's replicas lead, in an orderly way",
+        description="Asks the present leaders to hand their lead to the replicas of one centre. Each refuses when that replica is behind, "
+        "silent or under repair, or when no majority is reached; nothing is lost and orders wait for one exchange of messages.",
+    )
+    handover.add_argument("--endpoints", type=Path, required=True, help="endpoints.json of the cluster")
+    handover.add_argument("--to", required=True, help="the centre that leads afterwards")
+    handover.add_argument("--owner", required=True, help="who decided")
+    handover.add_argument("--reason", required=True, help="why, for the log")
+    handover.add_argument("--shard", type=int, action="append", help="only this shard; may be given several times")
+    handover.add_argument("--json", action="store_true", help="machine-readable answer")
+    handover.set_defaults(run=hand_over)
+
+
+def hand_over(arguments: argparse.Namespace) -> int:
+    """Move every shard asked for; 0 when all of them are led from that centre now."""
+    shards = json.loads(arguments.endpoints.read_text(encoding="utf-8"))["shards"]
+    chosen = [str(shard) for shard in arguments.shard] if arguments.shard else sorted(shards, key=int)
+    results = [_move(arguments, shard, shards.get(shard, {})) for shard in chosen]
+    if arguments.json:
+        print(json.dumps(results))
+    else:
+        for result in results:
+            print(f"shard {result['shard']}: {result['detail']}")
+    return 0 if all("error" not in result for result in results) else 1
+
+
+def _move(arguments: argparse.Namespace, shard: str, places: dict) -> dict:
+    told = {"shard": int(shard)}
+    statuses = {name: _call(f"{place['http']}/status", None) for name, place in places.items()}
+    leaders = [name for name, status in statuses.items() if status.get("role") == "leader"]
+    if len(leaders) != 1:
+        return told | {"error": "no_leader", "detail": f"{len(leaders)} replicas lead: restore the shard first."}
+    if leaders[0] == arguments.to:
+        return told | {"replica": arguments.to, "detail": f"{arguments.to} leads already."}
+    body = {
+        "to": arguments.to,
+        "term": statuses[leaders[0]]["term"],
+        "owner": arguments.owner,
+        "reason": arguments.reason,
+    }
+    answer = told | _call(f"{places[leaders[0]]['http']}/handover", body)
+    if "error" in answer:
+        return answer
+    return answer | {"detail": f"{leaders[0]} handed over to {arguments.to} within {answer['seconds']} s."}
+
+
+def _call(url: str, body: dict | None) -> dict:
+    """The JSON answer, or what went wrong as {"error", "detail"}."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 - the cluster's own address
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            return json.loads(answer.read(1 << 20))
+    except urllib.error.HTTPError as refused:
+        return json.loads(refused.read(1 << 20))
+    except OSError as error:
+        return {"error": "unreachable", "detail": f"{url} does not answer: {error}"}
 
 
 def take_over(arguments: argparse.Namespace) -> int:
@@ -71,16 +133,9 @@ def _one(arguments: argparse.Namespace, shard: str, place: dict | None) -> dict:
             "detail": f"No shard {shard} has a replica in {arguments.centre}.",
         }
     body = {"confirm": arguments.confirm, "owner": arguments.owner, "reason": arguments.reason}
-    request = urllib.request.Request(  # noqa: S310 - the cluster's own address
-        f"{place['http']}/takeover", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            result = json.loads(answer.read(1 << 20))
-    except urllib.error.HTTPError as refused:
-        return {"shard": int(shard)} | json.loads(refused.read(1 << 20))
-    except OSError as error:
-        return {"shard": int(shard), "error": "unreachable", "detail": f"{place['http']} does not answer: {error}"}
+    result = _call(f"{place['http']}/takeover", body)
+    if "error" in result:
+        return {"shard": int(shard)} | result
     return result | stated_loss(result["last_durable_index"], arguments.acknowledged, arguments.lost_journals)
 
 

@@ -8,7 +8,7 @@ out what consensus left in its outputs: messages leave, writing begins, and whil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from trading_sim.shard import takeover
+from trading_sim.shard import handover, takeover
 from trading_sim.shard.asked import Asked, Reply
 from trading_sim.shard.engine_seams import Limits, Seams
 from trading_sim.shard.entries import BATCH, COMMAND_BYTES, Entry
@@ -178,12 +178,16 @@ class Engine:
 
     def hand_over(self) -> bool:
         """Ask the most advanced follower to take over (planned stop); False when there is none that could."""
-        now = self._seams.clock.monotonic_ns()
-        for peer in sorted(self.raft.progress, key=lambda name: -self.raft.progress[name].match):
-            if self.raft.transfer_to(peer, now):
-                self._drain()
-                return True
-        return False
+        ahead = sorted(self.raft.progress, key=lambda name: -self.raft.progress[name].match)
+        asked = any(self.raft.transfer_to(peer, self._seams.clock.monotonic_ns()) for peer in ahead)
+        self._drain()
+        return asked
+
+    def hand_over_to(self, heir: str, term: int | None = None) -> dict:
+        """Hand the lead to that replica as soon as it holds everything; what is handed over. Raises HandOverRefused."""
+        handed = handover.begin(self, heir, self._seams.clock.monotonic_ns(), term)
+        self._drain()
+        return handed
 
     def take_over(self) -> dict:
         """Go on as the only member, the others being gone for good; what is known about the loss. Raises TakeoverRefused."""

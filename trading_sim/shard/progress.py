@@ -10,7 +10,8 @@ WINDOW_ENTRIES = 512
 class Progress:
     """`next`: the entry to send next; `match`: highest entry known durable there. While `probing`, one message at a time
     looks for the common prefix. `echo_ns`: when (leader's clock) the newest answered message was sent: the lease counts
-    from there. `snapshot_index` > 0: the follower is being sent that snapshot, `snapshot_offset` is the next byte."""
+    from there. `snapshot_index` > 0: the follower is being sent that snapshot, `snapshot_offset` is the next byte.
+    `repairing`: it said that its disk lost what it had acknowledged; it neither votes nor leads until it has that back."""
 
     next: int
     match: int = 0
@@ -19,6 +20,7 @@ class Progress:
     echo_ns: int = -(1 << 62)
     snapshot_index: int = 0
     snapshot_offset: int = 0
+    repairing: bool = False
 
     def accepted(self, index: int) -> None:
         """The follower has everything up to `index` on disk."""

@@ -94,6 +94,7 @@ class Raft(Replication):
         self._saving = log.last_index
         self._votes: set[str] = set()
         self._given_up_ns: int | None = None
+        self._heir: tuple[str, int] | None = None
         self._repair_target = (-1, 0)
         self._incoming: tuple[int, bytearray] = (0, bytearray())
         # A restarted member has forgotten whom it heard last: it keeps the promise that a lease relies on all the same.
@@ -127,6 +128,7 @@ class Raft(Replication):
                     return
                 for peer in self.peers:
                     self._send_heartbeat(peer, now)
+                self._look_after_heir(now)
         elif now >= self._election_at:
             self._restart_election_timer(now)
             if not self.repair_until:
@@ -215,7 +217,7 @@ class Raft(Replication):
 
     def _lead(self, now: int) -> None:
         self.role, self.leader = Role.LEADER, self.name
-        self._given_up_ns = None
+        self._given_up_ns = self._heir = None
         self._leading_since = now + self.timing.election_max
         self._incoming = (0, bytearray())
         self.progress = {peer: Progress(next=self.log.last_index + 1) for peer in self.peers}
@@ -229,6 +231,7 @@ class Raft(Replication):
             self._restart_election_timer(now)
         self.role, self.leader = Role.FOLLOWER, leader
         self.progress = {}
+        self._heir = None
 
     def transfer_to(self, peer: str, now: int) -> bool:
         """Hand the lead to an up-to-date follower; False when it is not one. Ends this leader's lease at once."""
@@ -238,6 +241,26 @@ class Raft(Replication):
         self._given_up_ns = now
         self.messages.append((peer, TakeOver(self.term), False))
         return True
+
+    def hand_to(self, peer: str, now: int, patience: int) -> None:
+        """Hand the lead to a follower in an orderly way: nothing is proposed from now on; as soon as the follower holds everything, and
+        everything is committed, it is asked to take over. One that does not get there within `patience` ns is given up."""
+        self._heir = (peer, now + patience)
+        self._pass_on(now)
+
+    def _pass_on(self, now: int) -> None:
+        if self._heir is not None and self._given_up_ns is None and self.commit >= self.log.last_index:
+            self.transfer_to(self._heir[0], now)
+
+    def _look_after_heir(self, now: int) -> None:
+        """Ask it again, for the first time the network may have lost; one that is too slow is no heir any more."""
+        if self._heir is None:
+            return
+        peer, until = self._heir
+        if self._given_up_ns is not None:
+            self.messages.append((peer, TakeOver(self.term), False))
+        elif now > until:
+            self._heir = None
 
     def take_over(self, now: int) -> None:
         """The other members are gone for good, which only people can know: from now on this member is a majority by itself.
@@ -250,8 +273,8 @@ class Raft(Replication):
 
     @property
     def handing_over(self) -> bool:
-        """This leader has asked a follower to take over: an entry proposed now would put that follower behind."""
-        return self.role is Role.LEADER and self._given_up_ns is not None
+        """This leader hands over, or has asked a follower to take over: an entry proposed now would put that follower behind."""
+        return self.role is Role.LEADER and (self._given_up_ns is not None or self._heir is not None)
 
     # Log
 
@@ -291,6 +314,7 @@ class Raft(Replication):
             self._lead(now)
         if self.role is Role.LEADER:
             self._advance_commit()
+            self._pass_on(now)
         self._end_repair()
 
     # Dispatch
@@ -309,6 +333,7 @@ class Raft(Replication):
             self._on_vote_reply(peer, message, now)
         elif isinstance(message, AppendReply):
             self._on_append_reply(peer, message, now)
+            self._pass_on(now)
         elif isinstance(message, SnapshotReply):
             self._on_snapshot_reply(peer, message, now)
         elif message.term < self.term:

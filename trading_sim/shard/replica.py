@@ -195,6 +195,18 @@ class Replica:
         self._guarded(self.engine.take_snapshot)
         return self.engine.state.index
 
+    def hand_over(self, heir: str, term: int | None, owner: str, reason: str) -> dict:
+        """Begin to hand the lead to another replica; what is handed over. Raises HandOverRefused."""
+        handed = self.engine.hand_over_to(heir, term)
+        self._arm()
+        log.warning("shard %d %s hands over, asked by %s (%s): %s", self.shard, self.name, owner, reason, handed)
+        return handed | {"shard": self.shard}
+
+    def handing_over(self) -> bool | None:
+        """Whether a hand-over is under way; None when this replica leads no longer."""
+        raft = self.engine.raft
+        return raft.handing_over if raft.role is Role.LEADER and self.engine.failure is None else None
+
     def take_over(self, owner: str, reason: str) -> dict:
         """Go on without the other members; what is known about the loss. Raises TakeoverRefused."""
         connected = [peer for peer, link in self._links.items() if link.connected]

@@ -139,6 +139,7 @@ class Replication:
         if progress is None or reply.term != self.term:
             return
         progress.echo_ns = max(progress.echo_ns, reply.echo_ns)
+        progress.repairing = reply.repairing
         if progress.snapshot_index:
             return
         if reply.success:

@@ -14,8 +14,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from typing import Any
 
+from trading_sim.shard.engine import Engine
+from trading_sim.shard.handover import HandOverRefused
 from trading_sim.shard.journal import read_durable_frames
+from trading_sim.shard.raft import Role
 from trading_sim.sim.shard_checker import ShardViolation
 from trading_sim.sim.shard_cluster import SimCluster, SimNode
 from trading_sim.sim.shard_scripts import SCRIPTS, Director, Script, entry_of_an_earlier_term
@@ -38,15 +42,16 @@ class ScheduleResult:
     rotted: int
     operations: int
     rebuilt: int
+    handed_over: int = 0
 
 
 class Weather:
     """Draws one fault after another until the end of its time."""
 
-    def __init__(self, cluster: SimCluster, rot: bool) -> None:
+    def __init__(self, cluster: SimCluster, rot: bool, hand_overs: bool = False) -> None:
         self._cluster, self._world, self._rng = cluster, cluster.world, cluster.world.rng
         self._rot = rot
-        self.rotted = 0
+        self.rotted = self.handed_over = 0
         self.over = False
         network = cluster.network
         network.drop_rate = self._rng.choice((0.0, 0.02, 0.15))
@@ -68,6 +73,8 @@ class Weather:
         self._kinds = self._kinds[: self._rng.randint(2, len(self._kinds))]
         if cluster.lying_disks:  # only a loss of power brings a lie to light
             self._kinds.append(self._power)
+        if hand_overs:  # as likely as all the rest together: it is what such a schedule is about
+            self._kinds += [self._hand_over] * len(self._kinds)
 
     def blow(self) -> None:
         """The next fault, and the one after it."""
@@ -132,6 +139,22 @@ class Weather:
             self._rng.randint(100, 2_000) * MS, lambda: self._cluster.network.cut.difference_update(pairs)
         )
 
+    def _hand_over(self, node: SimNode) -> None:
+        """Whoever leads is asked to hand over to this machine, sound or not; reads at the old leader follow at once."""
+        for other in self._cluster.nodes.values():
+            if other.engine is not None and other.engine.raft.role is Role.LEADER:
+                other.receive(lambda engine: self._ask_to_hand_over(engine, node.name))
+                for ms in (1, 5, 20, 60, 150):
+                    self._world.after(ms * MS, lambda name=other.name: self._cluster.read(name))
+
+    def _ask_to_hand_over(self, engine: Engine, heir: str) -> None:
+        try:
+            engine.hand_over_to(heir)
+        except HandOverRefused as refused:
+            self._world.note(f"refused: {refused}")
+        else:
+            self.handed_over += 1
+
     def _slow_disk(self, node: SimNode) -> None:
         node.disk_latency_ns = self._rng.choice((20, 200)) * MS
         self._world.after(self._rng.randint(200, 1_500) * MS, lambda: setattr(node, "disk_latency_ns", 1 * MS))
@@ -160,15 +183,16 @@ def run_schedule(
     *,
     faults_ms: int = FAULTS_MS,
     lying_disks: bool = False,
+    hand_overs: bool = False,
     power_lost_at: int = 0,
     trace: Callable[[str], None] | None = None,
 ) -> ScheduleResult:
     """Run one schedule; raises ShardViolation whose text begins with the seed and says how to replay it. `trace` hears what happens when;
-    `power_lost_at`: the disk operation at which the first replica loses power besides."""
+    `hand_overs`: leaders are asked to hand over all the time; `power_lost_at`: the disk operation at which the first replica loses power besides."""
     cluster = SimCluster(seed, clients=2 + seed % 3, lying_disks=lying_disks)
     cluster.world.trace = trace
-    weather = Weather(cluster, rot=seed % 4 == 0 and not lying_disks)
-    script = SCRIPTS[seed // 5 % len(SCRIPTS)] if seed % 5 == 3 and not lying_disks else None
+    weather = Weather(cluster, rot=seed % 4 == 0 and not lying_disks, hand_overs=hand_overs)
+    script = SCRIPTS[seed // 5 % len(SCRIPTS)] if seed % 5 == 3 and not (lying_disks or hand_overs) else None
     if script is entry_of_an_earlier_term:
         cluster.message_entries = 1
     cluster.nodes[cluster.names[0]].files.crash_at = power_lost_at
@@ -178,7 +202,7 @@ def run_schedule(
         what = str(error) if isinstance(error, ShardViolation) else f"{type(error).__name__}: {error}"
         raise ShardViolation(
             f"seed {seed}: {what}\nreplay: python -m trading_sim.sim.shard_schedules --replay {seed}"
-            f"{' --lying-disks' if lying_disks else ''}{f' --faults-ms {faults_ms}' if faults_ms != FAULTS_MS else ''}"
+            f"{' --lying-disks' if lying_disks else ''}{' --hand-overs' if hand_overs else ''}{f' --faults-ms {faults_ms}' if faults_ms != FAULTS_MS else ''}"
             f"{f' --power-lost-at {power_lost_at}' if power_lost_at else ''}"
         ) from error
     return ScheduleResult(
@@ -190,6 +214,7 @@ def run_schedule(
         rotted=weather.rotted,
         operations=sum(node.files.operations for node in cluster.nodes.values()),
         rebuilt=cluster.rebuilt + sum(n.engine.execution.rebuilt for n in cluster.nodes.values() if n.engine),
+        handed_over=weather.handed_over,
     )
 
 
@@ -232,15 +257,17 @@ def _described(cluster: SimCluster) -> str:
     return "; ".join(parts)
 
 
-def _run_many(seeds: Sequence[int], faults_ms: int, lying_disks: bool) -> list[ScheduleResult]:
-    return [run_schedule(seed, faults_ms=faults_ms, lying_disks=lying_disks) for seed in seeds]
+def _run_many(seeds: Sequence[int], **options: Any) -> list[ScheduleResult]:
+    return [run_schedule(seed, **options) for seed in seeds]
 
 
 def _in_parallel(options: argparse.Namespace) -> Iterator[list[ScheduleResult]]:
     """Results of pieces of the seeds, from several processes."""
     seeds = range(options.first, options.first + options.seeds)
     pieces = [seeds[start : start + PIECE] for start in range(0, len(seeds), PIECE)]
-    run = partial(_run_many, faults_ms=options.faults_ms, lying_disks=options.lying_disks)
+    run = partial(
+        _run_many, faults_ms=options.faults_ms, lying_disks=options.lying_disks, hand_overs=options.hand_overs
+    )
     if options.workers == 1:
         yield from map(run, pieces)
         return
@@ -259,6 +286,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="first", type=int, default=1, help="the first seed")
     parser.add_argument("--faults-ms", type=int, default=FAULTS_MS, help="simulated time with faults, per schedule")
     parser.add_argument("--lying-disks", action="store_true", help="journals forget what they say they synced")
+    parser.add_argument("--hand-overs", action="store_true", help="leaders are asked to hand over all the time")
     parser.add_argument("--workers", type=int, default=1, help="processes to run them in")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run this one schedule and tell what happens in it")
     parser.add_argument("--power-lost-at", type=int, default=0, help="with --replay: disk operation of a loss of power")
@@ -291,6 +319,7 @@ def _replay(options: argparse.Namespace) -> ScheduleResult:
         options.replay,
         faults_ms=options.faults_ms,
         lying_disks=options.lying_disks,
+        hand_overs=options.hand_overs,
         power_lost_at=options.power_lost_at,
         trace=lambda what: sys.stderr.write(f"{what}\n"),
     )
