@@ -1,8 +1,10 @@
 """The playbooks that can be run: read from `playbooks/`, with the options that their argument specs declare.
 
 A playbook `restart.yml` belongs to the role `restart/`; `restart/meta/argument_specs.yml` declares its options (Ansible checks
-them again) and `restart/meta/catalogue.yml` what the console must know: its effect on nodes (reads, changes, takes-out) and how
-many nodes it works on at the same time.
+them again) and `restart/meta/catalogue.yml` what the console must know: its effect on nodes (reads, changes, takes-out), whether it
+restores (brings nodes back, so no freeze stops it) and how many nodes it works on at the same time; further `check` (it can say
+beforehand what it would do), `rounds` (it goes by rounds that leave every group enough nodes), `limits` of numbers, `long` texts and
+`one_of` (one of these options must be given).
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from typing import Any
 import yaml
 from django.utils.translation import gettext as _
 
+from seeops.automation.options import TYPES, Option, given, typed
 from seeops.core.errors import InvalidInput, SeeOpsError
-from seeops.environment import BASE_DIR
+from seeops.environment import BASE_DIR, env
 
-PLAYBOOKS = BASE_DIR / "playbooks"
+# Another folder of playbooks, with the same layout, may take the place of the bundled one.
+PLAYBOOKS = Path(env("SEEOPS_PLAYBOOKS", str(BASE_DIR / "playbooks")))
 EFFECTS = ("reads", "changes", "takes-out")
-_TYPES = ("str", "int", "bool")
 
 
 class CatalogueError(SeeOpsError):
@@ -28,22 +31,6 @@ class CatalogueError(SeeOpsError):
 
     status = 500
     code = "catalogue"
-
-
-@dataclass(frozen=True)
-class Option:
-    """One input of a playbook. `type` is str, int or bool; `choices` empty means free."""
-
-    name: str
-    type: str
-    description: str
-    required: bool
-    default: Any
-    choices: tuple[str, ...] = ()
-
-    @property
-    def long(self) -> bool:
-        return self.name == "content"
 
 
 @dataclass(frozen=True)
@@ -56,6 +43,9 @@ class Playbook:
     concurrency: int
     started_by: str
     restores: bool = False
+    check: bool = False
+    rounds: bool = False
+    one_of: tuple[str, ...] = ()
 
     @property
     def changes_nodes(self) -> bool:
@@ -99,19 +89,23 @@ def _read(path: Path) -> Playbook:
         code=role.name,
         title=spec["short_description"],
         description=" ".join(description) if isinstance(description, list) else description,
-        options=tuple(_option(role.name, name, option) for name, option in (spec.get("options") or {}).items()),
+        options=tuple(_option(role.name, name, option, facts) for name, option in (spec.get("options") or {}).items()),
         effect=effect,
         concurrency=int(facts.get("concurrency", 4)),
         started_by=facts.get("started_by", "form"),
         restores=bool(facts.get("restores", False)),
+        check=bool(facts.get("check", False)),
+        rounds=bool(facts.get("rounds", False)),
+        one_of=tuple(facts.get("one_of", ())),
     )
 
 
-def _option(role: str, name: str, option: dict[str, Any]) -> Option:
+def _option(role: str, name: str, option: dict[str, Any], facts: dict[str, Any]) -> Option:
     kind = option.get("type", "str")
-    if kind not in _TYPES:
-        raise CatalogueError(f"{role}/meta/argument_specs.yml: option {name} has type {kind}; forms know {_TYPES}.")
+    if kind not in TYPES:
+        raise CatalogueError(f"{role}/meta/argument_specs.yml: option {name} has type {kind}; forms know {TYPES}.")
     description = option.get("description", name)
+    least, most = facts.get("limits", {}).get(name, (None, None))
     return Option(
         name=name,
         type=kind,
@@ -119,6 +113,9 @@ def _option(role: str, name: str, option: dict[str, Any]) -> Option:
         required=bool(option.get("required", False)),
         default=option.get("default"),
         choices=tuple(str(choice) for choice in option.get("choices", ())),
+        least=least,
+        most=most,
+        long=name in facts.get("long", ()),
     )
 
 
@@ -131,49 +128,36 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def checked(book: Playbook, values: dict[str, Any]) -> dict[str, Any]:
-    """`values` with the types the playbook declares, unknown names refused. Raises InvalidInput naming the option."""
-    unknown = set(values) - {option.name for option in book.options}
-    if unknown:
-        raise InvalidInput(
-            _("%(playbook)s has no option %(names)s.") % {"playbook": book.title, "names": ", ".join(sorted(unknown))},
-            field=sorted(unknown)[0],
-        )
-    return {
-        option.name: _typed(option, values[option.name])
-        for option in book.options
-        if _given(option, values.get(option.name))
-    }
+    """`values` with the types the playbook declares, unknown names refused. Raises InvalidInput naming the first option that is wrong."""
+    found, problems = looked_at(book, values)
+    if problems:
+        raise problems[0]
+    return found
 
 
-def _given(option: Option, value: Any) -> bool:
-    if value not in (None, ""):
-        return True
-    if option.required:
-        raise InvalidInput(
-            _("%(option)s is missing: fill it in and send the form again.") % {"option": option.description},
-            field=option.name,
-        )
-    return False
-
-
-def _typed(option: Option, value: Any) -> Any:
-    if option.type == "bool":
-        if isinstance(value, bool):
-            return value
-        return str(value).lower() in ("1", "true", "on", "yes")
-    if option.type == "int":
+def looked_at(book: Playbook, values: dict[str, Any]) -> tuple[dict[str, Any], list[InvalidInput]]:
+    """(typed values, everything that is wrong with `values`); a form shows all of it at once, each beside its field."""
+    found: dict[str, Any] = {}
+    problems = _unknown(book, set(values) - {option.name for option in book.options})
+    for option in book.options:
         try:
-            return int(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                _("%(option)s: “%(value)s” is not a whole number.")
-                % {"option": option.description, "value": str(value)[:40]},
-                field=option.name,
-            ) from error
-    if option.choices and str(value) not in option.choices:
-        raise InvalidInput(
-            _("%(option)s: “%(value)s” is none of %(choices)s.")
-            % {"option": option.description, "value": str(value)[:40], "choices": ", ".join(option.choices)},
-            field=option.name,
+            if given(option, values.get(option.name)):
+                found[option.name] = typed(option, values[option.name])
+        except InvalidInput as error:
+            problems.append(error)
+    if book.one_of and not problems and not set(book.one_of) & set(found):
+        words = {option.name: option.description for option in book.options}
+        problems.append(
+            InvalidInput(
+                _("One of these is missing: %(options)s.") % {"options": "; ".join(words[n] for n in book.one_of)},
+                field=book.one_of[0],
+            )
         )
-    return str(value)
+    return found, problems
+
+
+def _unknown(book: Playbook, names: set[str]) -> list[InvalidInput]:
+    if not names:
+        return []
+    text = _("%(playbook)s has no option %(names)s.") % {"playbook": book.title, "names": ", ".join(sorted(names))}
+    return [InvalidInput(text, field=min(names))]

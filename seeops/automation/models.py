@@ -137,6 +137,15 @@ class RunEvent(models.Model):
 
 
 # Django finds models in this module; these live in one of their own.
+from seeops.automation.booking_models import Booking, BookingMoment  # noqa: E402
+from seeops.automation.collection_models import LogCollection  # noqa: E402
+from seeops.automation.configuration_models import (  # noqa: E402
+    ConfigurationChange,
+    ConfigurationContent,
+    ConfigurationRow,
+    NodeConfiguration,
+)
+from seeops.automation.inspection_models import Finding, InspectionReport  # noqa: E402
 from seeops.automation.schedule_models import Missed, Outcome, Schedule, ScheduleMoment  # noqa: E402
 from seeops.automation.workflow_models import (  # noqa: E402
     StepDecision,
@@ -150,8 +159,17 @@ from seeops.automation.workflow_models import (  # noqa: E402
 __all__ = [
     "LIVE_STATES",
     "MARK",
+    "Booking",
+    "BookingMoment",
+    "ConfigurationChange",
+    "ConfigurationContent",
+    "ConfigurationRow",
     "EventStatus",
+    "Finding",
+    "InspectionReport",
+    "LogCollection",
     "Missed",
+    "NodeConfiguration",
     "Outcome",
     "Run",
     "RunEvent",

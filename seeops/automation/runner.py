@@ -13,11 +13,15 @@ import logging
 import os
 import shutil
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import django
 
+from seeops.environment import BASE_DIR
+
+PLUGINS = BASE_DIR / "playbooks" / "plugins"
 SLICE = 250
 IDLE_TIMEOUT_S = 180
 CLAIM_S = 8.0
@@ -83,16 +87,40 @@ def _folder(run: Any) -> Path:
 
 def _carry_out(run: Any, recorder: Any, folder: Path) -> tuple[str, str]:
     """(state, problem) after all slices. A cancelled or lost run starts no further slice."""
-    statuses = []
-    for number, start in enumerate(range(0, len(run.targets), SLICE), start=1):
+    statuses: list[str] = []
+    problem = ""
+    for number, targets in enumerate(slices(run.targets), start=1):
         if recorder.stop_wanted.is_set() or recorder.lost.is_set():
             break
-        statuses.append(_slice(run, recorder, folder / f"slice-{number}", run.targets[start : start + SLICE]))
+        problem = _may_begin(targets, statuses, recorder)
+        if problem:
+            break
+        statuses.append(_slice(run, recorder, folder / f"slice-{number}", targets))
     if recorder.stop_wanted.is_set() or recorder.lost.is_set():
         return "cancelled", "stopped before all nodes were done"
+    if problem:
+        return "failed", problem
     if "timeout" in statuses:
         return "failed", f"took longer than {run.job_timeout_s} s, or said nothing for {IDLE_TIMEOUT_S} s"
     return ("done", "") if set(statuses) <= {"successful"} else ("failed", "")
+
+
+def slices(targets: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The targets in pieces that one ansible-playbook takes; a target with a `round` shares its piece with its own round only."""
+    rounds = [list(inside) for _number, inside in groupby(targets, key=lambda target: target.get("round", 0))]
+    return [inside[start : start + SLICE] for inside in rounds for start in range(0, len(inside), SLICE)]
+
+
+def _may_begin(targets: list[dict[str, Any]], statuses: list[str], recorder: Any) -> str:
+    """Why the next slice of a run by rounds is not begun; empty when it is. Every other run goes on."""
+    from seeops.automation import rolling
+
+    if "round" not in targets[0] or recorder.stop_wanted.is_set():
+        return ""
+    if set(statuses) - {"successful"}:
+        return "a round did not end well: no further round is begun"
+    names = [target["name"] for target in targets]
+    return rolling.wait_for_room(names, lambda: recorder.stop_wanted.is_set() or recorder.lost.is_set())
 
 
 def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]]) -> str:
@@ -100,6 +128,7 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
 
     from seeops.automation import catalogue
     from seeops.automation.events import from_runner
+    from seeops.automation.options import literal
 
     folder.mkdir(mode=0o700)
     inventory = folder / "inventory.json"
@@ -113,10 +142,11 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
         private_data_dir=str(folder),
         playbook=str(catalogue.playbook(run.playbook).path),
         inventory=str(inventory),
-        extravars=run.inputs,
+        extravars=literal(run.inputs),
         envvars=_environment(run),
         forks=max(1, min(run.concurrency, len(targets))),
         ident="run",
+        cmdline="--check --diff" if run.purpose == "check" else "",
         quiet=True,
         event_handler=handle,
         cancel_callback=lambda: recorder.stop_wanted.is_set() or recorder.lost.is_set(),
@@ -131,16 +161,16 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
 
 
 def _variables(target: dict[str, Any]) -> dict[str, Any]:
-    return {"agent_url": target["agent_url"], **target.get("vars", {})}
+    from seeops.automation.options import literal
+
+    return {"agent_url": target["agent_url"], **literal(target.get("vars", {}))}
 
 
 def _environment(run: Any) -> dict[str, str]:
     """What ansible needs: our plugins, its own programs first, nothing of the console's secrets."""
-    from seeops.automation.catalogue import PLAYBOOKS
-
     return {
-        "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
-        "AWX_LIB_DIRECTORY": str(PLAYBOOKS / "plugins" / "display"),
+        "ANSIBLE_CONFIG": str(PLUGINS.parent / "ansible.cfg"),
+        "AWX_LIB_DIRECTORY": str(PLUGINS / "display"),
         "ANSIBLE_FORCE_COLOR": "0",
         "ANSIBLE_NOCOLOR": "1",
         "SEEOPS_RUN_ID": str(run.pk),

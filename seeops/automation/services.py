@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
-from seeops.automation import catalogue, process, selectors
+from seeops.automation import catalogue, process, rolling, selectors
 from seeops.automation.models import LIVE_STATES, Run, RunState
 from seeops.changes import services as changes
 from seeops.core.clock import now
@@ -32,8 +32,13 @@ RELATED_RIGHT = {"drain": "node.drain", "undrain": "node.drain", "restart": "nod
 
 
 @transaction.atomic
-def run_start(*, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[str, Any], reason: str) -> Run:
-    """Have a playbook of the catalogue run on these nodes. Raises Forbidden, InvalidInput, RuleViolation."""
+def run_start(
+    *, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[str, Any], reason: str, check: bool = False
+) -> Run:
+    """Have a playbook of the catalogue run on these nodes; with `check` it only says what it would do, and freezes do not hold for it.
+
+    Raises Forbidden, InvalidInput, RuleViolation.
+    """
     rights.require(actor, "automation.run")
     book = catalogue.playbook(playbook)
     if not book.from_form:
@@ -44,18 +49,36 @@ def run_start(*, actor: Any, playbook: str, nodes: Sequence[str], inputs: dict[s
         raise InvalidInput(_("The reason is missing: say why this is done."), field="reason")
     fence = next_epoch()
     numbered = next_number(Run, "RUN")
+    if check and not book.check:
+        raise RuleViolation(_("“%(title)s” cannot say beforehand what it would do.") % {"title": book.title})
     targets = _targets(nodes, numbered["number"], fence, reason)
-    _require_not_frozen(actor, book, [target["name"] for target in targets])
+    if not check:
+        _require_not_frozen(actor, book, [target["name"] for target in targets])
+    checked = catalogue.checked(book, inputs)
+    if not check:
+        targets = _in_rounds(book, targets)
     run = run_queue(
-        actor=actor, playbook=book.code, title=book.title, targets=targets, inputs=catalogue.checked(book, inputs),
-        purpose="playbook", fence=fence, concurrency=book.concurrency, reason=reason, numbered=numbered,
-        changes_nodes=book.changes_nodes,
+        actor=actor, playbook=book.code, title=book.title, targets=targets, inputs=checked,
+        purpose="check" if check else "playbook", fence=fence, concurrency=book.concurrency, reason=reason, numbered=numbered,
+        changes_nodes=book.changes_nodes and not check,
     )  # fmt: skip
     audit.record(
         actor=actor, action="automation.run", obj=run, reason=reason,
-        after={"playbook": book.code, "nodes": [target["name"] for target in targets], "inputs": run.inputs},
+        after={"playbook": book.code, "check": check, "nodes": [target["name"] for target in targets], "inputs": run.inputs},
     )  # fmt: skip
     return run
+
+
+def _in_rounds(book: catalogue.Playbook, targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Targets of what takes nodes out: by rounds that leave every group enough, or refused when it would not. Raises RuleViolation."""
+    if book.effect != "takes-out":
+        return targets
+    names = [target["name"] for target in targets]
+    if not book.rounds:
+        rolling.require_enough_left(names)
+        return targets
+    known = {target["name"]: target for target in targets}
+    return [known[name] | {"round": n} for n, inside in enumerate(rolling.rounds_of(names), 1) for name in inside]
 
 
 def _require_not_frozen(actor: Any, book: catalogue.Playbook, names: Sequence[str]) -> None:

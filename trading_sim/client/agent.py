@@ -48,12 +48,21 @@ class NodeAgent:
         """{content, digest}."""
         return self._get("config")
 
-    def put_config(self, content: str, *, key: str, epoch: int) -> dict:
-        return self._act("config", "PUT", content=content, key=key, epoch=epoch)
+    def put_config(self, content: str, *, key: str, epoch: int, expect: str = "") -> dict:
+        """`expect`: digest of the content that is meant to be replaced; another one there is refused (config_changed)."""
+        return self._act("config", "PUT", content=content, key=key, epoch=epoch, expect=expect)
+
+    def check_config(self, content: str) -> dict:
+        """{ok, problem, digest}: would the running release read it? Changes nothing."""
+        return self._act("config/check", content=content)
 
     def log(self, offset: int = 0, limit: int = 200) -> dict:
         """{offset, next_offset, lines}; offsets are bytes, a negative one counts from the end."""
         return self._get("log", offset=offset, limit=limit)
+
+    def inspection(self) -> dict:
+        """Health and facts of files, configuration, disk, log, process, queue and clock (see trading_sim.nodes.facts)."""
+        return self._get("inspection")
 
     def diagnostics(self) -> dict:
         return self._get("diagnostics")

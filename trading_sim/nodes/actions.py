@@ -9,10 +9,16 @@ from trading_sim.nodes.journal import Action
 from trading_sim.nodes.lifecycle import Lifecycle
 from trading_sim.nodes.node import Node
 from trading_sim.nodes.package_file import Package, PackageError
-from trading_sim.nodes.settings import SettingsError
+from trading_sim.nodes.settings import ConfigurationChanged, SettingsError
 
 #: What an action may raise before it has changed anything; the key is free again then.
 REFUSALS = (PackageError, SettingsError)
+
+
+def _require_seen(node: Node, expect: str) -> None:
+    found = node.store.config_digest()
+    if expect and found != expect:
+        raise ConfigurationChanged(f"the configuration is {found[:12]}, {expect[:12]} was expected: look at it again")
 
 
 class Actions:
@@ -77,8 +83,11 @@ class Actions:
 
         return self._once(node, "drain" if drained else "undrain", key, epoch, {"reason": reason}, work)
 
-    def config(self, node: Node, content: str, *, key: str, epoch: int) -> dict:
+    def config(self, node: Node, content: str, *, key: str, epoch: int, expect: str = "") -> dict:
+        """`expect`: digest of the configuration that the caller saw and means to replace; empty replaces any."""
+
         def work() -> dict:
+            _require_seen(node, expect)
             settings.parse(content, node.store.config_schema())
             before = node.config_digest
             digest = node.store.write_config(content)
@@ -86,7 +95,7 @@ class Actions:
             self.life.log(node, "INFO", f"configuration {digest[:12]} read")
             return {"digest": digest, "previous_digest": before, "changed": digest != before}
 
-        return self._once(node, "config", key, epoch, {"content": content}, work)
+        return self._once(node, "config", key, epoch, {"content": content, "expect": expect}, work)
 
     def recover(self, node: Node) -> None:
         """Finish what a killed centre had begun, before the node starts, and take over its drain state."""
@@ -114,6 +123,8 @@ class Actions:
                     result |= {"version": action.args["version"], "previous": node.store.version()}
                     node.store.switch(action.args["version"])
                 case "config":
+                    if node.store.config_digest() != settings.digest(action.args["content"]):
+                        _require_seen(node, action.args.get("expect", ""))
                     settings.parse(action.args["content"], node.store.config_schema())
                     result["digest"] = node.store.write_config(action.args["content"])
                 case _:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from trading_sim.nodes import facts, settings
 from trading_sim.nodes.centre import Centre
 from trading_sim.nodes.exposition import CONTENT_TYPE, node_metrics
 from trading_sim.nodes.fetch import PackageFetcher
 from trading_sim.nodes.node import Node
 from trading_sim.nodes.package_file import VERSION
 from trading_sim.nodes.requests import BadRequest, answer, identity, json_body, number, text
+from trading_sim.nodes.settings import SettingsError
 
 METRICS_HEADERS = {"Content-Type": CONTENT_TYPE}
 DIGEST_LENGTH = 64
+MOST_CONFIG = 256 * 1024
 
 
 class ConnectionDropped(Exception):
@@ -39,8 +42,10 @@ class Agents:
             web.post(f"{base}/restart", self.restart),
             web.get(f"{base}/config", self.read_config),
             web.put(f"{base}/config", self.write_config),
+            web.post(f"{base}/config/check", self.check_config),
             web.get(f"{base}/log", self.log),
             web.get(f"{base}/diagnostics", self.diagnostics),
+            web.get(f"{base}/inspection", self.inspection),
             web.get(f"{base}/actions", self.actions),
             web.get(f"{base}/faults", self.faults),
             web.post(f"{base}/faults", self.inject),
@@ -116,16 +121,33 @@ class Agents:
 
     async def write_config(self, request: web.Request) -> web.Response:
         node, body = self._node(request), await json_body(request)
-        who, content = identity(body), text(body, "content", limit=256 * 1024)
-        return answer(self.centre.actions.config(node, content, key=who.key, epoch=who.epoch))
+        who, content = identity(body), text(body, "content", limit=MOST_CONFIG)
+        expect = text(body, "expect", limit=DIGEST_LENGTH) if body.get("expect") else ""
+        return answer(self.centre.actions.config(node, content, key=who.key, epoch=who.epoch, expect=expect))
+
+    async def check_config(self, request: web.Request) -> web.Response:
+        """Would the running release read this configuration? Changes nothing."""
+        node, body = self._node(request), await json_body(request)
+        content, problem = text(body, "content", limit=MOST_CONFIG), ""
+        try:
+            settings.parse(content, node.store.config_schema())
+        except SettingsError as error:
+            problem = str(error)
+        return answer({"node": node.name, "ok": not problem, "problem": problem, "digest": settings.digest(content)})
 
     async def log(self, request: web.Request) -> web.Response:
         node = self._node(request)
         offset = number(request, "offset", 0, -(2**40), 2**40)
-        return answer(node.store.read_log(offset, number(request, "limit", 200, 1, 5000)))
+        limit, previous = number(request, "limit", 200, 1, 5000), bool(number(request, "previous", 0, 0, 1))
+        return answer(node.store.read_log(offset, limit, previous=previous))
 
     async def diagnostics(self, request: web.Request) -> web.Response:
         return answer(self.centre.diagnostics(self._node(request)))
+
+    async def inspection(self, request: web.Request) -> web.Response:
+        node = self._node(request)
+        found = facts.inspection(node, self.centre.arrays, self.centre.wall())
+        return answer(self.centre.node_health(node) | found)
 
     async def actions(self, request: web.Request) -> web.Response:
         node = self._node(request)

@@ -49,9 +49,30 @@ OF_SERVICE = {
 }  # fmt: skip
 
 
-def editions(service: str) -> tuple[Edition, ...]:
-    """Every version of a service, oldest first."""
-    return (*EDITIONS, *OF_SERVICE.get(service, ()))
+#: Versions for measuring how well a judge tells good from bad: a ladder of how bad a version is, named in its notes. Not part of the
+#: product's repository: a thousand packages that nobody releases would only lengthen its start.
+MEASURING = tuple(
+    Edition(f"9.{number}.0", "2026-08-03T10:00:00+08:00", f"For measuring: {name}.", _USUAL | behaviour)
+    for number, (name, behaviour) in enumerate(
+        {
+            "healthy": {},
+            "slow 3 %": {"service_time_factor": 1.03},
+            "slow 5 %": {"service_time_factor": 1.05},
+            "slow 10 %": {"service_time_factor": 1.10},
+            "slow 30 %": {"service_time_factor": 1.30},
+            "failing 0.1 %": {"error_rate": 0.001},
+            "failing 0.5 %": {"error_rate": 0.005},
+            "failing 1 %": {"error_rate": 0.01},
+            "leaking 0.3 MiB/s": {"memory_growth_bytes_per_s": 0.3 * 2**20},
+            "leaking 3 MiB/s": {"memory_growth_bytes_per_s": 3 * 2**20},
+        }.items()
+    )
+)
+
+
+def editions(service: str, *, measuring: bool = False) -> tuple[Edition, ...]:
+    """Every version of a service, oldest first; with `measuring` those of the ladder as well."""
+    return (*EDITIONS, *OF_SERVICE.get(service, ()), *(MEASURING if measuring else ()))
 
 
 def file_name(service: str, version: str) -> str:
@@ -80,13 +101,13 @@ def package_bytes(service: str, edition: Edition) -> bytes:
     return build(manifest, files)
 
 
-def write_repository(services: list[str], out: Path) -> list[dict]:
+def write_repository(services: list[str], out: Path, *, measuring: bool = False) -> list[dict]:
     """Write every package and index.json into `out`; returns the index. What is there already with the same content stays
-    untouched, so that nodes may read from the folder meanwhile. Raises OSError."""
+    untouched, so that nodes may read from the folder meanwhile. `measuring`: also the versions of MEASURING. Raises OSError."""
     out.mkdir(parents=True, exist_ok=True)
     index = []
     for service in services:
-        for edition in editions(service):
+        for edition in editions(service, measuring=measuring):
             data, name = package_bytes(service, edition), file_name(service, edition.version)
             _write_changed(out / name, data)
             index.append(
@@ -116,13 +137,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("packages", help="build the repository of release packages")
     parser.add_argument("--out", required=True, type=Path, help="folder for the packages and index.json")
     parser.add_argument("--cluster", type=Path, default=None, help="cluster file (default: the bundled one)")
+    parser.add_argument(
+        "--measuring", action="store_true", help="also the versions that measure how well verdicts tell"
+    )
     parser.add_argument("--json", action="store_true", help="print the index as JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     try:
-        index = write_repository(list(load(args.cluster).services), args.out)
+        index = write_repository(list(load(args.cluster).services), args.out, measuring=args.measuring)
     except (TopologyError, OSError) as error:
         sys.stderr.write(f"packages cannot be built: {error}\n")
         return 2

@@ -15,7 +15,7 @@ from trading_sim.nodes.centre import TICK_S, Centre
 from trading_sim.nodes.journal import KeyConflict, StaleEpoch
 from trading_sim.nodes.package_file import PackageError
 from trading_sim.nodes.requests import BadRequest, answer, json_body
-from trading_sim.nodes.settings import SettingsError
+from trading_sim.nodes.settings import ConfigurationChanged, SettingsError
 from trading_sim.protocol.flow import CONTENT_TYPE, MAX_FRAME_BYTES, FlowFrameError, decode_request, encode_reply
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ def refusal(error: Exception) -> web.Response | None:
             return answer(body, 409)
         case PackageError():
             return answer({"error": error.code, "detail": str(error)}, 422)
+        case ConfigurationChanged():
+            return answer({"error": "config_changed", "detail": str(error)}, 409)
         case SettingsError():
             return answer({"error": "bad_config", "detail": str(error)}, 422)
         case FaultError():

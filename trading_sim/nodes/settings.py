@@ -16,6 +16,10 @@ class SettingsError(ValueError):
     """A configuration that the release does not accept; the text names line, key and what is allowed."""
 
 
+class ConfigurationChanged(SettingsError):
+    """The node's configuration is not the one that the caller saw: somebody else has changed it meanwhile."""
+
+
 def digest(content: str) -> str:
     """SHA-256 of the file's bytes, as hex."""
     return hashlib.sha256(content.encode()).hexdigest()

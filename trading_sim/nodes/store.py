@@ -93,6 +93,10 @@ class NodeStore:
     def read_config(self) -> str:
         return self.config_file.read_text(encoding="utf-8")
 
+    def config_digest(self) -> str:
+        """Digest of the configuration file as it lies there now."""
+        return settings.digest(self.read_config())
+
     def write_config(self, content: str) -> str:
         """Replace the configuration atomically; returns its digest."""
         beside = self.config_file.with_suffix(".tmp")
@@ -107,15 +111,17 @@ class NodeStore:
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(text)
 
-    def read_log(self, offset: int, limit: int) -> dict:
-        """Up to `limit` whole lines from byte `offset` (negative: counted from the end, from the next line on)."""
-        size = self.log_file.stat().st_size if self.log_file.exists() else 0
+    def read_log(self, offset: int, limit: int, *, previous: bool = False) -> dict:
+        """Up to `limit` whole lines from byte `offset` (negative: counted from the end, from the next line on); `previous` reads
+        the log before the present one."""
+        file_path = self.log_file.with_name("app.log.1") if previous else self.log_file
+        size = file_path.stat().st_size if file_path.exists() else 0
         if offset > size:
             offset = 0  # the log began anew since
         start = offset if offset >= 0 else max(0, size + offset)
         if size == 0:
             return {"offset": 0, "next_offset": 0, "size": 0, "lines": []}
-        with self.log_file.open("rb") as file:
+        with file_path.open("rb") as file:
             file.seek(start)
             if offset < 0 and start > 0:
                 start += len(file.readline())

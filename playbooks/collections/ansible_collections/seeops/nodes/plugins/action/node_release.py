@@ -12,7 +12,7 @@ import time
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.seeops.nodes.plugins.module_utils.agent import Agent, Refused, Silent
+from ansible_collections.seeops.nodes.plugins.module_utils.agent import WAITS, Agent, Refused, Silent
 from ansible_collections.seeops.nodes.plugins.module_utils.release_options import ARGUMENT_SPEC
 
 SERVING = ("up", "drained")
@@ -22,6 +22,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
+    waits = WAITS  # the controller serves other hosts while a node is asked
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)

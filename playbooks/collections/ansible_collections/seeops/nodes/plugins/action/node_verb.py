@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Have a node do one thing through its agent: drain, undrain, restart, inspect or configure.
+"""Have a node do one thing through its agent: drain, undrain, restart, inspect, configure or collect.
 
-Options that are not given are read from the host's variables `node_key`, `node_epoch` and `node_reason`.
+Options that are not given are read from the host's variables `node_key`, `node_epoch`, `node_reason`, `node_content` and
+`node_expect`.
 """
 
 from __future__ import annotations
 
-import difflib
+import datetime
+import hashlib
+import time
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.seeops.nodes.plugins.module_utils.agent import Agent, Refused, Silent
-from ansible_collections.seeops.nodes.plugins.module_utils.verb_options import ARGUMENT_SPEC
+from ansible_collections.seeops.nodes.plugins.module_utils.agent import WAITS, Agent, Refused, Silent
+from ansible_collections.seeops.nodes.plugins.module_utils.collecting import collect, keep
+from ansible_collections.seeops.nodes.plugins.module_utils.configuring import (
+    BadSetting,
+    difference,
+    parsed,
+    with_settings,
+)
+from ansible_collections.seeops.nodes.plugins.module_utils.verb_options import ARGUMENT_SPEC, OF_HOST
 
 GOAL = {"drain": ("drained",), "undrain": ("up",), "restart": ("up", "drained")}
 
@@ -21,11 +31,13 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
+    waits = WAITS  # the controller serves other hosts while a node is asked
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        given = {name: task_vars[f"node_{name}"] for name in ("key", "epoch", "reason") if f"node_{name}" in task_vars}
-        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given | self._task.args)
+        given = {name: task_vars[f"node_{name}"] for name in OF_HOST if f"node_{name}" in task_vars}
+        asked = {name: value for name, value in self._task.args.items() if value is not None}
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given | asked)
         if checked.error_messages:
             return result | {"failed": True, "msg": "; ".join(checked.error_messages)}
         if not task_vars.get("agent_url"):
@@ -33,11 +45,7 @@ class ActionModule(ActionBase):
         options = checked.validated_parameters
         agent = Agent(str(task_vars["agent_url"]))
         try:
-            if options["verb"] == "inspect":
-                return result | _inspect(agent)
-            if options["verb"] == "configure":
-                return result | self._configure(agent, options)
-            return result | self._do(agent, options)
+            return result | self._carry_out(agent, options, task_vars["inventory_hostname"])
         except Silent as error:
             raise AnsibleConnectionFailure(str(error)) from error
         except Refused as error:
@@ -45,11 +53,21 @@ class ActionModule(ActionBase):
         finally:
             agent.close()
 
+    def _carry_out(self, agent, options, host):
+        if options["verb"] == "inspect":
+            return _inspect(agent)
+        if options["verb"] == "collect":
+            return self._collect(agent, options, host)
+        if options["verb"] == "configure":
+            return self._configure(agent, options)
+        return self._do(agent, options)
+
     def _do(self, agent, options):
         verb, before = options["verb"], agent.get("health")
         there = verb != "restart" and before.get("state") in GOAL[verb]
         if self._task.check_mode or there:
-            return {"changed": not there, "state": before.get("state"), "msg": f"is {before.get('state')}"}
+            text = f"is {before.get('state')}" + ("" if there else f", would {verb}")
+            return {"changed": not there, "state": before.get("state"), "msg": text}
         answer = agent.act(
             verb, {"key": f"{options['key']}/{verb}", "epoch": options["epoch"], "reason": options["reason"]}
         )
@@ -60,36 +78,59 @@ class ActionModule(ActionBase):
         return state | {"msg": f"{before.get('state')} → {after.get('state')}"}
 
     def _configure(self, agent, options):
-        if options["content"] is None:
-            return {"failed": True, "msg": "content is missing: the new configuration"}
-        content, before = options["content"], agent.get("config")
-        result = {"changed": before.get("content") != content, "digest": before.get("digest")}
+        before = agent.get("config").get("content", "")
+        try:
+            content = _wanted(before, options)
+        except BadSetting as error:
+            return {"failed": True, "msg": str(error)}
+        result = {"changed": before != content, "before": _digest(before), "digest": _digest(content)}
         if self._task.diff:
-            result["diff"] = {"before": before.get("content", ""), "after": content}
-        if self._task.check_mode or not result["changed"]:
-            lines = difflib.unified_diff(before.get("content", "").splitlines(), content.splitlines(), lineterm="", n=1)
-            return result | {"msg": "\n".join(lines) or "is configured like this already"}
+            result["diff"] = {"before": before, "after": content}
+        if not result["changed"]:
+            return result | {"msg": "is configured like this already"}
+        verdict = agent.act("config/check", {"content": content})
+        if not verdict.get("ok"):
+            return result | {"failed": True, "changed": False, "msg": verdict.get("problem"), "refused": "bad_config"}
+        if self._task.check_mode:
+            return result | {"msg": difference(before, content)}
         body = {"content": content, "key": f"{options['key']}/configure", "epoch": options["epoch"]}
-        answer = agent.act("config", body, method="PUT")
+        answer = agent.act("config", body | {"expect": options["expect"]}, method="PUT")
         return result | {"digest": answer.get("digest"), "msg": "configured"}
+
+    def _collect(self, agent, options, host):
+        if not options["folder"]:
+            return {"failed": True, "msg": "folder is missing: where the lines are kept"}
+        since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=options["minutes"])
+        found = collect(agent, options["sources"], since, options["most_bytes"])
+        if self._task.check_mode:
+            told = {"lines": sum(len(lines) for lines, _cut in found.values())}
+            return told | {"changed": False, "msg": f"would collect {told['lines']} lines"}
+        told = keep(options["folder"], host, found)
+        return told | {"changed": False, "msg": f"{told['lines']} lines, {told['bytes']} bytes"}
+
+
+def _wanted(before, options):
+    """The content that the options ask for. Raises BadSetting."""
+    if options["content"] is not None:
+        return options["content"]
+    if options["settings"]:
+        return with_settings(before, parsed(options["settings"]))
+    raise BadSetting("content is missing: the new configuration, or the settings that shall change")
+
+
+def _digest(content):
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _inspect(agent):
-    """What the node says of itself, with what an operator should look at."""
-    health, version, diagnostics = agent.get("health"), agent.get("version"), agent.get("diagnostics")
-    findings = []
-    if health.get("state") not in ("up", "drained"):
-        findings.append(f"state is {health.get('state')}")
-    if health.get("version") != version.get("version"):
-        findings.append(f"process runs {health.get('version')}, {version.get('version')} is current")
+    """What the node says of itself, and how far its clock is from ours (the middle of the call counts)."""
+    asked, begun = time.time(), time.monotonic()
+    facts = agent.get("inspection")
+    took_s = time.monotonic() - begun
+    offset_s = round(facts["at"] - (asked + took_s / 2), 4)
     return {
         "changed": False,
-        "msg": "; ".join(findings) or f"{health.get('state')}, {health.get('version')}",
-        "findings": findings,
-        "state": health.get("state"),
-        "version": health.get("version"),
-        "staged": version.get("staged"),
-        "started_at": health.get("started_at"),
-        "config_digest": health.get("config_digest"),
-        "diagnostics": diagnostics,
+        "msg": f"{facts.get('state')}, {facts.get('version')}",
+        "clock": {"offset_s": offset_s, "within_s": round(took_s / 2, 4)},
+        **{name: value for name, value in facts.items() if name not in ("node", "centre", "service")},
     }

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import time
@@ -10,6 +11,17 @@ from urllib.parse import urlsplit
 
 CALL_TIMEOUT_S = 10.0
 POLL_S = 0.2
+
+
+class Waits:
+    """`with WAITS.around():` stands around every wait for a node. It does nothing, unless the caller has something else to do
+    meanwhile and puts in what begins and ends that."""
+
+    def __init__(self):
+        self.around = contextlib.nullcontext
+
+
+WAITS = Waits()
 
 
 class Silent(Exception):
@@ -47,9 +59,10 @@ class Agent:
         data = None if body is None else json.dumps(body)
         headers = {} if data is None else {"Content-Type": "application/json"}
         try:
-            self._connection.request(method, f"{self._path}/{path}", body=data, headers=headers)
-            response = self._connection.getresponse()
-            raw = response.read()
+            with WAITS.around():
+                self._connection.request(method, f"{self._path}/{path}", body=data, headers=headers)
+                response = self._connection.getresponse()
+                raw = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise Silent(f"{method} {path}: no answer ({type(error).__name__}: {error})") from error
@@ -70,4 +83,5 @@ class Agent:
             health = self.get("health")
             if health.get("state") in states or time.monotonic() >= ends:
                 return health
-            time.sleep(POLL_S)
+            with WAITS.around():
+                time.sleep(POLL_S)

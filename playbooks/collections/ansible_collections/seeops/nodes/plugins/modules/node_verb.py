@@ -8,7 +8,7 @@ DOCUMENTATION = """
 module: node_verb
 short_description: Have a node do one thing through its agent
 description:
-  - Drains, undrains, restarts, inspects or configures a node. Needs the host variable C(agent_url).
+  - Drains, undrains, restarts, inspects or configures a node, or collects its logs. Needs the host variable C(agent_url).
   - Repeating it with the same O(key) executes nothing twice. An O(epoch) below the highest one seen is refused.
 attributes:
   check_mode:
@@ -18,11 +18,21 @@ attributes:
     support: partial
     description: Shows the configuration before and after.
 options:
-  verb: {description: What to do., type: str, required: true, choices: [drain, undrain, restart, inspect, configure]}
+  verb: {description: What to do., type: str, required: true, choices: [drain, undrain, restart, inspect, configure, collect]}
   key: {description: Name of this step., type: str, required: true}
   epoch: {description: Fencing number of the run., type: int, required: true}
   reason: {description: Noted by the node., type: str, default: playbook}
-  content: {description: The new configuration (configure)., type: str}
+  content: {description: The whole new configuration (configure)., type: str}
+  settings:
+    description: Single settings as key = value, the rest of the configuration stays (configure).
+    type: list
+    elements: str
+    default: []
+  expect: {description: SHA-256 of the configuration that is meant to be replaced; empty replaces any (configure)., type: str, default: ""}
+  folder: {description: Where the lines are kept, on the controller (collect)., type: str}
+  sources: {description: Which logs (collect)., type: list, elements: str, choices: [process, actions], default: [process, actions]}
+  minutes: {description: How far back (collect)., type: int, default: 60}
+  most_bytes: {description: Most bytes of all logs of the node (collect)., type: int, default: 262144}
   timeout_s: {description: Longest wait for the state aimed at., type: int, default: 60}
 author: [seeops maintainers]
 """
