@@ -74,6 +74,12 @@ def test_a_package_that_changes_a_rule_is_found_and_named(folder, tmp_path):
     assert "'s new order" in first["command"]
     assert f"Entry {first['entry']}, command {first['seq']}, account " in report["text"]
     assert report["differing_entries"] >= 1
+    collar = [kind for kind in report["kinds"] if kind.endswith("→ refused: price collar")]
+    assert collar, report["kinds"]
+    assert all(kind.startswith("NEW ") for kind in collar)
+    assert sum(report["kinds"].values()) >= report["differing_entries"]
+    assert not report["more_kinds"]
+    assert replayed(folder, package=package(tmp_path, "1.6.0"))["kinds"] == report["kinds"], "the same every time"
 
 
 def test_the_twin_is_identical(folder):

@@ -18,6 +18,8 @@ from trading_sim.shard.entries import Entry
 LISTED = 5
 #: Events of one command that a sentence quotes.
 SAID = 4
+#: Kinds of differences that are told apart; a version with more of them changes more than anybody could declare.
+MOST_KINDS = 200
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Comparison:
     parties_compared: bool = True
     differing: int = 0
     first: list[Difference] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+    more_kinds: bool = False
     ours_digest: str = ""
     theirs_digest: str = ""
 
@@ -85,6 +89,7 @@ def compare(entries: Iterable[Entry], ours: Iterable[Told], theirs: Iterable[Tol
         difference = _difference(entry, one, other, speaker, found)
         if difference is not None:
             found.differing += 1
+            _count_kinds(entry, one, other, speaker, difference, found)
             if len(found.first) < LISTED:
                 found.first.append(difference)
     found.ours_digest, found.theirs_digest = (digest.hexdigest() for digest in digests)
@@ -126,6 +131,45 @@ def _difference(entry: Entry, one: Told, other: Told, speaker: Speaker, found: C
     return None
 
 
+def _count_kinds(
+    entry: Entry, one: Told, other: Told, speaker: Speaker, difference: Difference, found: Comparison
+) -> None:
+    """Every kind of difference in the entry, command by command: what a person declares that a version is to change."""
+    kinds = [difference.what] if difference.what in ("parties", "state") else _kinds(entry, one, other, speaker)
+    for kind in kinds:
+        if kind in found.kinds or len(found.kinds) < MOST_KINDS:
+            found.kinds[kind] = found.kinds.get(kind, 0) + 1
+        else:
+            found.more_kinds = True
+
+
+def _kinds(entry: Entry, one: Told, other: Told, speaker: Speaker) -> list[str]:
+    commands = {int(row["seq"]): speaker.command_kind(row) for row in np.frombuffer(entry.commands, COMMAND)}
+    ours, theirs = _by_command(one), _by_command(other)
+    kinds = []
+    for seq in sorted(ours.keys() | theirs.keys()):
+        mine, its = ours.get(seq, []), theirs.get(seq, [])
+        if [row.tobytes() for row in mine] != [row.tobytes() for row in its]:
+            told = [_told_kinds(rows, speaker) for rows in (mine, its)]
+            same = " with other numbers" if told[0] == told[1] else ""
+            kinds.append(f"{commands.get(seq, 'a command of another entry')}: {told[0]} → {told[1]}{same}")
+    return kinds
+
+
+def _by_command(told: Told) -> dict[int, list[np.void]]:
+    rows: dict[int, list[np.void]] = {}
+    for records in (np.frombuffer(told.rejects, RISK_REJECT), np.frombuffer(told.events, EVENT)):
+        for row in records:
+            rows.setdefault(int(row["seq"]), []).append(row)
+    return rows
+
+
+def _told_kinds(rows: list[np.void], speaker: Speaker) -> str:
+    """The kinds of what a version told of one command, each once, in the order in which they first came."""
+    words = [speaker.reject_kind(row) if row.dtype == RISK_REJECT else speaker.event_kind(row) for row in rows]
+    return ", ".join(dict.fromkeys(words)) or "nothing"
+
+
 def _said(told: Told, seq: int, speaker: Speaker) -> str:
     """All that a version told of one command."""
     rejects, events = np.frombuffer(told.rejects, RISK_REJECT), np.frombuffer(told.events, EVENT)
@@ -163,6 +207,8 @@ def as_dict(found: Comparison) -> dict[str, Any]:
         "state_hashes": found.hashes,
         "parties_compared": found.parties_compared,
         "differing_entries": found.differing,
+        "kinds": dict(sorted(found.kinds.items())),
+        "more_kinds": found.more_kinds,
         "differences": [
             {"entry": one.entry, "seq": one.seq, "what": one.what, "command": one.command, "ours": one.ours,
              "theirs": one.theirs, "text": one.text}

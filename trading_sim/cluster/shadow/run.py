@@ -27,8 +27,8 @@ def shadow_run(
     """Replay a replica's journal into another version. Never raises for what is wrong with the input.
 
     `package`: a release package of the matching service; `against`: "twin" or the folder of another version's code; neither: this version
-    once more. The report: {"same": true | false | null, "why", "text", "journal", "candidate", "entries", "differences", …}; null
-    means it cannot be judged, and `why` says by what.
+    once more. The report: {"same": true | false | null, "why", "text", "journal", "candidate", "entries", "differences", "kinds", …}; null
+    means it cannot be judged, and `why` says by what; `kinds` counts every kind of difference, in words without numbers.
     """
     started_at = time.time()
     report: dict[str, Any] = {"version": REPORT_VERSION, "same": None, "why": "", "journal": None, "candidate": None}

@@ -84,3 +84,25 @@ class Speaker:
         return (
             f"refused by pre-trade risk: {reason} (order {int(reject['order_id'])} of account {int(reject['account'])})"
         )
+
+    # Without numbers and names: what kind of thing happened, so that the same difference reads the same on every day's journal
+
+    def command_kind(self, command: np.void) -> str:
+        """What kind of command: "NEW LIMIT DAY", "CANCEL", "PHASE SETTLE"."""
+        kind = int(command["kind"])
+        if kind == Kind.NEW:
+            return f"NEW {_name(OrderType, int(command['type']))} {_name(Tif, int(command['tif']))}"
+        if kind == Kind.PHASE:
+            phase = int(command["price"])
+            return f"PHASE {'SETTLE' if phase == SETTLE else _name(Phase, phase)}"
+        return _SHARD_KINDS.get(kind) or _name(Kind, kind)
+
+    def event_kind(self, event: np.void) -> str:
+        """What kind of event, with its reason."""
+        kind, reason = int(event["kind"]), int(event["reason"])
+        why = "" if not reason else f" ({'expired' if reason == EXPIRED else _words(_name(Reason, reason))})"
+        return f"{_SHARD_EVENTS.get(kind) or _name(EventKind, kind)}{why}"
+
+    def reject_kind(self, reject: np.void) -> str:
+        """The rule that refused."""
+        return f"refused: {_words(_name(RiskReason, int(reject['reason'])))}"
