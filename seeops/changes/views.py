@@ -105,7 +105,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "steps": _steps(ticket, approval),
         "approval": approval,
         "approvals": selectors.approvals(ticket),
-        "releases": ticket.releases.select_related("version", "service").defer("plan"),
+        "releases": ticket.releases.prefetch_related("parts__service", "parts__version").defer("plan"),
         **_control(request.user, ticket),
         "mine": ticket.requester_id == request.user.pk,
         "editable": ticket.state in states.EDITABLE,

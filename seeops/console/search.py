@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -22,7 +22,7 @@ from seeops.core import sentences
 from seeops.core.errors import Unavailable
 from seeops.inventory import selectors as inventory
 from seeops.monitoring.definitions import all_of_them as dashboards
-from seeops.releases.models import Release
+from seeops.releases.models import Release, ReleasePart
 from seeops.resilience.catalogue import catalogue
 from seeops.topology import selectors as topology
 
@@ -89,9 +89,12 @@ def _tickets(text: str) -> list[Result]:
 
 
 def _releases(text: str) -> list[Result]:
-    rows = Release.objects.select_related("service", "version").filter(
-        Q(number__icontains=text) | Q(service__name__icontains=text)
-    )[:EACH]
+    of_service = ReleasePart.objects.filter(service__name__icontains=text, release=OuterRef("pk"))
+    rows = (
+        Release.objects.prefetch_related("parts__service", "parts__version")
+        .filter(Q(number__icontains=text) | Exists(of_service))
+        .defer("plan")[:EACH]
+    )
     return [Result(_("Release"), str(row), reverse("releases:detail", args=[row.pk])) for row in rows]
 
 

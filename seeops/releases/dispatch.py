@@ -50,7 +50,7 @@ def queue(release: Release, batch: Batch, nodes: Sequence[BatchNode], purpose: s
         actor=journal.engine(), playbook="release", title=title % {"release": release.number, "n": batch.number},
         targets=_targets(release, batch, nodes, purpose, fence), inputs={}, purpose=purpose, fence=fence,
         concurrency=batch.concurrency, topic=f"release-{release.pk}", job_timeout_s=120 + 30 * len(nodes),
-        reason=f"{release.number} {release.version.number}",
+        reason=f"{release.number} {batch.part.title}",
     )  # fmt: skip
     BatchRun.objects.create(batch=batch, run=run, purpose=purpose)
     BatchNode.objects.filter(pk__in=[node.pk for node in nodes]).update(
@@ -63,10 +63,10 @@ def _targets(
     release: Release, batch: Batch, nodes: Sequence[BatchNode], purpose: str, fence: int
 ) -> list[dict[str, Any]]:
     """Keys name release, batch, node and step, never the attempt: what a lost run had done is not done again."""
-    versions = {version.number: version for version in inventory.versions_of(release.service)}
+    versions = {version.number: version for version in inventory.versions_of(batch.part.service)}
     targets = []
     for item in nodes:
-        number = release.version.number if purpose == DEPLOY else item.from_version
+        number = batch.part.version.number if purpose == DEPLOY else item.from_version
         version = versions[number]
         targets.append(
             {
@@ -138,7 +138,7 @@ def read_back(release: Release, batch: Batch, nodes: Sequence[BatchNode], purpos
     for item in nodes:
         health = seen.get(item.node.centre.code)
         found = None if health is None else health.get(item.node.name)
-        wanted = release.version.number if purpose == DEPLOY else item.from_version
+        wanted = batch.part.version.number if purpose == DEPLOY else item.from_version
         if found and found.get("version") == wanted and found.get("state") in SERVING:
             rows.append((item.node.name, REPORTED[purpose]["ok"], _("read back from the node")))
         else:

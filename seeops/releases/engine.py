@@ -64,7 +64,8 @@ def _stumble(release_id: int, epoch: int, error: Exception) -> None:
 
 def _load(release_id: int, epoch: int) -> Release | None:
     return (
-        Release.objects.select_related("service", "version", "ticket")
+        Release.objects.select_related("ticket")
+        .prefetch_related("parts__service", "parts__version")
         .filter(pk=release_id, epoch=epoch, state__in=states.ACTIVE)
         .first()
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from seeops.core import leases
 from seeops.core.clock import now
+from seeops.core.live import announce
 from seeops.releases import journal, states
 from seeops.releases.models import Batch, Release
 
@@ -33,6 +34,14 @@ def batch_to(release: Release, batch: Batch, state: str, text: str, *, action: s
         setattr(batch, name, value)
     batch.save(update_fields=["state", "state_at", *values])
     journal.step(release, text, actor=journal.engine(), action=action, before=before, after=state, batch=batch)
+
+
+def note(release: Release, text: str) -> None:
+    """Say how the release stands (inside `fenced`), without a step in its history; the same again changes nothing."""
+    if release.state_reason != text[:400]:
+        release.state_reason = text[:400]
+        leases.write(Release, release.pk, epoch=release.epoch, state_reason=release.state_reason)
+        announce(f"release-{release.pk}", "releases")
 
 
 def release_to(

@@ -48,7 +48,7 @@ def release_figures(since: dt.datetime) -> ReleaseFigures:
 
 
 def _escaped(ended: QuerySet[Release]) -> int:
-    later = Batch.objects.filter(release=OuterRef("release"), number__gt=OuterRef("number"))
+    later = Batch.objects.filter(part=OuterRef("part"), number__gt=OuterRef("number"))
     last_bad = Batch.objects.filter(~Exists(later), release__in=ended, deployed_at__isnull=False).exclude(
         state=BatchState.PASSED
     )

@@ -1,4 +1,4 @@
-"""One step of a running release: begin a batch, follow its run, let it soak, judge it, go on.
+"""One step of a running release: ask the gates, begin a batch, follow its run, let it soak, judge it, go on.
 
 Each function does one step and says whether the next can follow at once (True) or must wait (False). Everything it needs is
 in the database, so any worker can take any step.
@@ -15,15 +15,20 @@ from seeops.automation.models import RunState
 from seeops.changes import services as changes
 from seeops.core.clock import now
 from seeops.inventory import services as inventory
-from seeops.releases import dispatch, journal, judging, states, timing
-from seeops.releases.fencing import batch_to, fenced, release_to
+from seeops.releases import dispatch, gates, gating, journal, judging, states, timing
+from seeops.releases.fencing import batch_to, fenced, note, release_to
 from seeops.releases.models import Batch, BatchNode, BatchRun, Outcome, Release
 
 MOST_ATTEMPTS = 6
 
 
 def advance(release: Release) -> bool:
-    batch = release.batches.exclude(state=states.PASSED).order_by("number").first()
+    batch = (
+        release.batches.exclude(state=states.PASSED)
+        .select_related("part__service", "part__version")
+        .order_by("number")
+        .first()
+    )
     if batch is None:
         return finish(release)
     if batch.state == states.PENDING:
@@ -38,18 +43,39 @@ def advance(release: Release) -> bool:
 
 
 def begin(release: Release, batch: Batch) -> bool:
-    """Start the batch's run, if it can end before the window of the ticket closes or a freeze begins; else hold before it."""
+    """Start the batch's run, if the gates are open and it can end before the window of the ticket closes or a freeze begins;
+    else hold before it."""
+    answer = gating.before(release, batch)
+    if answer.state not in gates.OPEN:
+        return at_gate(release, batch, answer)
     problem = changes.ticket_batch_problem(release.ticket, timing.batch_needs_s(release, batch))
     if problem:
         return hold(release, batch, problem, batch_state=states.PENDING)
     nodes = list(batch.nodes.select_related("node__centre"))
     with fenced(release):
-        text = _("batch %(n)d begins: %(count)d nodes to %(version)s") % {
-            "n": batch.number, "count": len(nodes), "version": release.version.number,
+        text = _("batch %(n)d begins: %(count)d nodes to %(title)s") % {
+            "n": batch.number, "count": len(nodes), "title": batch.part.title,
         }  # fmt: skip
         batch_to(release, batch, states.DEPLOYING, text, action="batch", started_at=now())
         dispatch.queue(release, batch, nodes, dispatch.DEPLOY)
     return False
+
+
+def at_gate(release: Release, batch: Batch, answer: gates.GateAnswer) -> bool:
+    """What follows from a gate that is not open. One that fails before any node was touched leaves nothing to roll back."""
+    if answer.state == gates.WAITS:
+        with fenced(release):
+            note(release, answer.text)
+        return False
+    if answer.state == gates.INCONCLUSIVE:
+        return hold(release, batch, answer.text, batch_state=batch.state)
+    if answer.state != gates.FAILED:
+        raise ValueError(f"{release.number}: a gate answered {answer.state!r}")
+    untouched = not release.nodes.exclude(state__in=states.UNTOUCHED).exists()
+    ending = states.ABORTED if untouched else states.ROLLED_BACK
+    with fenced(release):
+        release_to(release, states.ROLLING_BACK, answer.text, action="gate", batch=batch, ending=ending)
+    return True
 
 
 def follow(release: Release, batch: Batch) -> bool:
@@ -186,10 +212,15 @@ def hold(release: Release, batch: Batch, text: str, *, batch_state: str) -> bool
 
 
 def finish(release: Release) -> bool:
-    names = list(release.nodes.values_list("node__name", flat=True))
+    last = release.batches.select_related("part").order_by("number").last()
+    answer = gating.after_last(release, last)
+    if answer.state not in gates.OPEN:
+        return at_gate(release, last, answer)
     with fenced(release):
-        text = _("all %(count)d nodes run %(version)s") % {"count": len(names), "version": release.version.number}
-        inventory.desired_version_set(service=release.service, node_names=names, number=release.version.number)
+        text = _("all %(count)d nodes run %(title)s") % {"count": release.nodes.count(), "title": release.title}
+        for part in release.parts.all():
+            names = list(release.nodes.filter(batch__part=part).values_list("node__name", flat=True))
+            inventory.desired_version_set(service=part.service, node_names=names, number=part.version.number)
         changes.ticket_execution_end(actor=journal.engine(), ticket=release.ticket, succeeded=True, outcome=text)
         release_to(release, states.DONE, text, action="done", finished_at=now())
     return False

@@ -42,13 +42,12 @@ def judge_batch(release: Release, batch: Batch) -> Judgement:
     def keep_lease() -> None:
         renew(Release, release.pk, epoch=release.epoch, seconds=LEASE_S)
 
-    wanted = [_wanted(item, release.version.number) for item in changed]
-    wanted_peers = [
-        _wanted(item, release.version.number if baseline == PASSED_BEFORE else item.from_version) for item in peers
-    ]
+    version = batch.part.version.number
+    wanted = [_wanted(item, version) for item in changed]
+    wanted_peers = [_wanted(item, version if baseline == PASSED_BEFORE else item.from_version) for item in peers]
     try:
         measured = collect.measure(
-            release.service.name, [*wanted, *wanted_peers], *window, between=keep_lease
+            batch.part.service.name, [*wanted, *wanted_peers], *window, between=keep_lease
         )  # fmt: skip
     except SeeOpsError as error:
         if error.code == "lease_lost":
@@ -72,7 +71,7 @@ def _wanted(item: BatchNode, version: str) -> collect.Wanted:
 
 def _peers(release: Release, batch: Batch, settings: JudgeSettings) -> tuple[str, list[BatchNode]]:
     """Nodes that still run the old version; in a last batch, which leaves too few of them, those that passed before."""
-    everyone = BatchNode.objects.filter(release=release).exclude(batch=batch).select_related("node__centre")
+    everyone = BatchNode.objects.filter(batch__part=batch.part).exclude(batch=batch).select_related("node__centre")
     unchanged = list(everyone.filter(state=states.NODE_PENDING))
     if len(unchanged) >= settings.min_peers:
         return UNCHANGED, unchanged

@@ -1,4 +1,4 @@
-"""Releases: a version brought to the nodes of a service in batches, each judged before the next."""
+"""Releases: versions brought to the nodes of one or several services in batches, each judged before the next."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from seeops.changes.models import Reversibility
 from seeops.core.clock import now
 from seeops.core.leases import Leased
 from seeops.releases import states
@@ -60,17 +61,22 @@ class Outcome(models.TextChoices):
     INCONCLUSIVE = "INCONCLUSIVE", _("inconclusive")
 
 
+# Which parts are under way follows from the release alone, so that the constraint on them cannot be talked round.
+_MARK_PARTS = """
+    UPDATE releases_releasepart SET active = NEW.state IN ('running', 'holding', 'rolling_back')
+        WHERE release_id = NEW.id;
+    RETURN NULL;
+"""
+
+
 class Release(Leased):
-    """The plan to bring a version to the nodes of a service, and how far it has come.
+    """The plan to bring versions to the nodes of services, part after part, and how far it has come.
 
     The plan is frozen with its digest when it is made; `epoch` is the lease of the worker that advances the release.
     """
 
     number = models.CharField(max_length=20, unique=True)
     ticket = models.ForeignKey("changes.ChangeTicket", on_delete=models.PROTECT, related_name="releases")
-    service = models.ForeignKey("inventory.Service", on_delete=models.PROTECT, related_name="releases")
-    version = models.ForeignKey("inventory.Version", on_delete=models.PROTECT, related_name="releases")
-    expression = models.CharField(max_length=120)
     soak_s = models.PositiveIntegerField(default=60)
     plan = models.JSONField(default=dict)
     plan_digest = models.CharField(max_length=64)
@@ -94,14 +100,22 @@ class Release(Leased):
         verbose_name = _("release")
         ordering = ["-id"]
         indexes = [models.Index(fields=["state", "-id"])]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["service"], condition=Q(state__in=states.ACTIVE), name="one_running_release_per_service"
+        triggers = [
+            pgtrigger.Trigger(
+                name="mark_parts",
+                operation=pgtrigger.UpdateOf("state"),
+                when=pgtrigger.After,
+                func=_MARK_PARTS,
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} {self.service} {self.version.number}"
+        return f"{self.number} {self.title}"
+
+    @property
+    def title(self) -> str:
+        """What goes where: "session 1.1.0, quote-gateway 1.2.0"."""
+        return ", ".join(part.title for part in self.parts.all())
 
     @property
     def mark(self) -> str:
@@ -118,10 +132,41 @@ class Release(Leased):
         return moving and (self.looked_at is None or now() - self.looked_at > UNATTENDED_AFTER)
 
 
+class ReleasePart(models.Model):
+    """One service of a release and the version it goes to; positions are in the order of execution, providers first."""
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="parts")
+    position = models.PositiveSmallIntegerField()
+    service = models.ForeignKey("inventory.Service", on_delete=models.PROTECT, related_name="release_parts")
+    version = models.ForeignKey("inventory.Version", on_delete=models.PROTECT, related_name="release_parts")
+    expression = models.CharField(max_length=120)
+    reversibility = models.CharField(max_length=12, choices=Reversibility.choices, default=Reversibility.AUTO)
+    active = models.BooleanField(default=False, editable=False, help_text=_("kept by a trigger on the release"))
+
+    class Meta:
+        verbose_name = _("part of a release")
+        ordering = ["release", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "position"], name="part_position_once"),
+            models.UniqueConstraint(fields=["release", "service"], name="part_service_once"),
+            models.UniqueConstraint(
+                fields=["service"], condition=Q(active=True), name="one_running_release_per_service"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release_id}/{self.position}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.service.name} {self.version.number}"
+
+
 class Batch(models.Model):
-    """One wave of a release."""
+    """One wave of a part. Numbers count through all parts in the order of execution."""
 
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="batches")
+    part = models.ForeignKey(ReleasePart, on_delete=models.PROTECT, related_name="batches")
     number = models.PositiveSmallIntegerField()
     term = models.CharField(max_length=12)
     concurrency = models.PositiveSmallIntegerField(default=1)

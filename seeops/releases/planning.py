@@ -11,6 +11,7 @@ from typing import Any
 import rfc8785
 from django.utils.translation import gettext as _
 
+from seeops.changes.models import Reversibility
 from seeops.core import sentences
 from seeops.core.errors import InvalidInput, RuleViolation
 from seeops.inventory import selectors as inventory
@@ -23,50 +24,126 @@ from seeops.topology import selectors as topology
 RANK = {CentreRole.REMOTE: 0, CentreRole.SAME_CITY: 1, CentreRole.PRODUCTION: 2}
 SOAK_S = (5, 3600)
 MOST_EXTENSIONS = 3
+LOCK_POLICIES = ("queue", "fail")
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A plan that is not stored yet. `plan` is what is frozen and digested; `others` nodes that run the version already."""
+class PartWish:
+    """What a person asks for one service. `expression` empty: the usual batches as far as the service is big enough; `nodes`
+    None: all of the service that do not run the version yet."""
+
+    service: Service
+    version: str
+    expression: str = ""
+    nodes: Sequence[str] | None = None
+    reversibility: str = Reversibility.AUTO
+
+
+@dataclass(frozen=True)
+class DraftPart:
+    """One service of a plan; `others` counts nodes that run the version already."""
 
     service: Service
     version: Version
     plan: dict[str, Any]
-    digest: str
     others: int
 
     @property
     def total(self) -> int:
         return sum(len(batch["nodes"]) for batch in self.plan["batches"])
 
+    @property
+    def title(self) -> str:
+        return f"{self.service.name} {self.version.number}"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan that is not stored yet. `plan` is what is frozen and digested."""
+
+    parts: tuple[DraftPart, ...]
+    plan: dict[str, Any]
+    digest: str
+
+    @property
+    def total(self) -> int:
+        return sum(part.total for part in self.parts)
+
+    @property
+    def others(self) -> int:
+        return sum(part.others for part in self.parts)
+
+    @property
+    def title(self) -> str:
+        return ", ".join(part.title for part in self.parts)
+
 
 def draft(
     *,
-    service: Service,
-    version: str,
-    expression: str = "",
+    parts: Sequence[PartWish],
     soak_s: int = 60,
     drain: bool = True,
-    nodes: Sequence[str] | None = None,
     judge: JudgeSettings | None = None,
+    gates: dict[str, Any] | None = None,
+    lock_policy: str = "fail",
+    versions_differ_at_most_s: int | None = None,
 ) -> Draft:
-    """The plan for now. `expression` empty: the usual batches as far as the service is big enough. `nodes` None: all of the
-    service that do not run the version yet. Raises InvalidInput."""
-    target = _version(service, version)
-    package_check(target)
+    """The plan for now, part after part in the order given. Raises InvalidInput."""
+    _check_wishes(parts)
     if not SOAK_S[0] <= soak_s <= SOAK_S[1]:
         raise InvalidInput(
             _("The soak time must be between %(low)d and %(high)d seconds.") % {"low": SOAK_S[0], "high": SOAK_S[1]},
             field="soak_s",
         )
-    chosen, others = _nodes(service, target, nodes)
+    if lock_policy not in LOCK_POLICIES:
+        raise InvalidInput(_("The lock policy is either “queue” or “fail”."), field="lock_policy")
+    made, number = [], 1
+    for wish in parts:
+        part = _part(wish, first_number=number)
+        number += len(part.plan["batches"])
+        made.append(part)
+    plan = {
+        "parts": [part.plan for part in made],
+        "soak_s": soak_s,
+        "drain": drain,
+        "most_extensions": MOST_EXTENSIONS,
+        "judge": asdict(judge or JudgeSettings()),
+        "warnings": [],
+        "gates": gates or {},
+        "budget": {"share": 0.0},
+        "versions_differ_at_most_s": versions_differ_at_most_s,
+        "policy": {"locks": lock_policy},
+    }
+    return Draft(tuple(made), plan, plan_digest(plan))
+
+
+def _check_wishes(parts: Sequence[PartWish]) -> None:
+    if not parts:
+        raise InvalidInput(_("Choose at least one service with its version."), field="parts")
+    names = [wish.service.name for wish in parts]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidInput(_("Named twice: %(names)s.") % {"names": ", ".join(twice)}, field="parts")
+    for wish in parts:
+        if wish.reversibility not in Reversibility.values:
+            raise InvalidInput(
+                _("“%(word)s” is no way to take a release back.") % {"word": wish.reversibility[:20]},
+                field="reversibility",
+            )
+
+
+def _part(wish: PartWish, *, first_number: int) -> DraftPart:
+    """One service cut into batches, numbered from `first_number`."""
+    service = wish.service
+    target = _version(service, wish.version)
+    package_check(target)
+    chosen, others = _nodes(service, target, wish.nodes)
     _observed(service, {node.centre.code for node in chosen})
-    wanted = expression.strip() or batches.suggest(len(chosen))
+    expression = wish.expression.strip() or batches.suggest(len(chosen))
     centres = {node.centre_id: node.centre for node in chosen}
     spare = {centre.code: topology.max_unavailable(service, centre) for centre in centres.values()}
     members = [batches.Member(node.name, node.centre.code, RANK[CentreRole(node.centre.role)]) for node in chosen]
     try:
-        cut = batches.plan(wanted, members, spare)
+        cut = batches.plan(expression, members, spare)
     except batches.PlanError as error:
         raise InvalidInput(sentences.read(error), field="expression") from error
     by_name = {node.name: node for node in chosen}
@@ -75,15 +152,12 @@ def draft(
         "version": target.number,
         "package": target.file,
         "package_digest": target.digest,
-        "expression": wanted,
-        "soak_s": soak_s,
-        "drain": drain,
-        "most_extensions": MOST_EXTENSIONS,
-        "judge": asdict(judge or JudgeSettings()),
+        "expression": expression,
+        "reversibility": str(wish.reversibility),
         "warnings": list(cut.warnings),
         "batches": [
             {
-                "number": batch.number,
+                "number": first_number + index,
                 "term": batch.term,
                 "concurrency": batch.concurrency,
                 "nodes": [
@@ -91,10 +165,10 @@ def draft(
                     for name in batch.nodes
                 ],
             }
-            for batch in cut.batches
+            for index, batch in enumerate(cut.batches)
         ],
     }
-    return Draft(service, target, plan, plan_digest(plan), others)
+    return DraftPart(service, target, plan, others)
 
 
 def _observed(service: Service, centres: set[str]) -> None:
@@ -139,10 +213,11 @@ def package_check(version: Version) -> None:
         )  # fmt: skip
 
 
-def check_still_true(plan: dict[str, Any], version: Version) -> None:
+def check_still_true(plan: dict[str, Any], versions: Sequence[Version]) -> None:
     """Refuses to start a plan that the estate has moved away from. Raises RuleViolation or InvalidInput."""
-    package_check(version)
-    planned = {node["name"]: node["from"] for batch in plan["batches"] for node in batch["nodes"]}
+    for version in versions:
+        package_check(version)
+    planned = {node["name"]: node["from"] for node in nodes_of(plan)}
     active = dict(inventory.active_nodes().filter(name__in=planned).values_list("name", "version"))
     gone = sorted(set(planned) - set(active))
     if gone:
@@ -155,6 +230,11 @@ def check_still_true(plan: dict[str, Any], version: Version) -> None:
             _("%(count)d nodes run another version than planned (%(names)s …): plan again.")
             % {"count": len(moved), "names": ", ".join(moved[:3])}
         )
+
+
+def nodes_of(plan: dict[str, Any]) -> list[dict[str, str]]:
+    """All nodes of a frozen plan in the order of execution: name, centre, from."""
+    return [node for part in plan["parts"] for batch in part["batches"] for node in batch["nodes"]]
 
 
 def _version(service: Service, number: str) -> Version:

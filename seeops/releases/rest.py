@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -13,21 +14,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from seeops.accounts import rights
-from seeops.changes.models import ChangeTicket
+from seeops.changes.models import ChangeTicket, Reversibility
 from seeops.inventory import selectors as inventory
 from seeops.releases import planning, selectors, services
 from seeops.releases.filters import ReleaseFilter
-from seeops.releases.models import Batch, Release, Verdict
+from seeops.releases.models import Batch, Release, ReleasePart, Verdict
+
+SHORT_FORM = ("service", "version", "expression", "nodes", "reversibility")
 
 
 class BatchSerializer(serializers.ModelSerializer[Batch]):
+    service = serializers.CharField(source="part.service.name")
     total = serializers.IntegerField()
     done = serializers.IntegerField()
 
     class Meta:
         model = Batch
         fields = [
-            "number", "term", "state", "concurrency", "total", "done", "started_at", "deployed_at", "soak_until",
+            "number", "service", "term", "state", "concurrency", "total", "done", "started_at", "deployed_at", "soak_until",
             "extensions", "finished_at",
         ]  # fmt: skip
 
@@ -51,29 +55,66 @@ class VerdictSerializer(serializers.ModelSerializer[Verdict]):
         ]
 
 
-class ReleaseSerializer(serializers.ModelSerializer[Release]):
-    ticket = serializers.CharField(source="ticket.number", read_only=True)
+class PartSerializer(serializers.ModelSerializer[ReleasePart]):
     service = serializers.CharField(source="service.name", read_only=True)
     version = serializers.CharField(source="version.number", read_only=True)
+
+    class Meta:
+        model = ReleasePart
+        fields = ["position", "service", "version", "expression", "reversibility"]
+
+
+class ReleaseSerializer(serializers.ModelSerializer[Release]):
+    ticket = serializers.CharField(source="ticket.number", read_only=True)
+    title = serializers.CharField(read_only=True)
+    parts = PartSerializer(many=True, read_only=True)
     unattended = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = Release
         fields = [
-            "id", "number", "ticket", "service", "version", "state", "state_reason", "unattended", "expression", "soak_s",
+            "id", "number", "ticket", "title", "parts", "state", "state_reason", "unattended", "soak_s",
             "plan_digest", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
 
 
-class PlanSerializer(serializers.Serializer[None]):
-    """What a plan is made from."""
+class PartWishSerializer(serializers.Serializer[None]):
+    """One service and what it goes to."""
 
     service = serializers.SlugRelatedField(slug_field="name", queryset=inventory.services())
     version = serializers.CharField()
     expression = serializers.CharField(required=False, allow_blank=True, default="")
+    nodes = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True, default=None)
+    reversibility = serializers.ChoiceField(Reversibility.choices, required=False, default=Reversibility.AUTO)
+
+
+class PlanSerializer(serializers.Serializer[None]):
+    """What a plan is made from: `parts`, or one service in short with service, version, expression, nodes, reversibility."""
+
+    parts = PartWishSerializer(many=True, required=False)
+    service = serializers.SlugRelatedField(slug_field="name", queryset=inventory.services(), required=False)
+    version = serializers.CharField(required=False)
+    expression = serializers.CharField(required=False, allow_blank=True)
+    nodes = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True)
+    reversibility = serializers.ChoiceField(Reversibility.choices, required=False)
     soak_s = serializers.IntegerField(required=False, default=60)
     drain = serializers.BooleanField(required=False, default=True)
-    nodes = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True, default=None)
+    lock_policy = serializers.ChoiceField(planning.LOCK_POLICIES, required=False, default="fail")
+    versions_differ_at_most_s = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=86_400
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        short = {name: attrs.pop(name) for name in SHORT_FORM if name in attrs}
+        if "parts" in attrs and short:
+            raise serializers.ValidationError({"parts": _("Give either parts, or one service in short, not both.")})
+        if "parts" not in attrs:
+            missing = [name for name in ("service", "version") if name not in short]
+            if missing:
+                raise serializers.ValidationError({missing[0]: _("This field is required.")})
+            attrs["parts"] = [short]
+        attrs["parts"] = [planning.PartWish(**part) for part in attrs["parts"]]
+        return attrs
 
 
 class CreateSerializer(PlanSerializer):

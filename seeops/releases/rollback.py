@@ -52,7 +52,9 @@ def _next_batch(release: Release) -> Batch | None:
     touched = BatchNode.objects.filter(release=release).exclude(state__in=BACK)
     unsettled = BatchRun.objects.filter(batch__release=release, purpose=dispatch.ROLLBACK, settled=False)
     numbers = [*touched.values_list("batch__number", flat=True), *unsettled.values_list("batch__number", flat=True)]
-    return release.batches.get(number=max(numbers)) if numbers else None
+    if not numbers:
+        return None
+    return release.batches.select_related("part__service", "part__version").get(number=max(numbers))
 
 
 def bring_back(release: Release, batch: Batch) -> bool:

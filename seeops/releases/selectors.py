@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.contrib.postgres.aggregates import StringAgg
+from django.db.models import Count, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
 
 from seeops.automation.models import Run, RunEvent
 from seeops.changes import states as ticket_states
 from seeops.changes.models import ChangeTicket
 from seeops.core.clock import now
+from seeops.inventory.models import Service
 from seeops.releases import states
 from seeops.releases.models import Batch, BatchNode, BatchNodeState, Release, Verdict
 
@@ -21,9 +25,29 @@ FINISHED = (states.NODE_DONE, states.NODE_ROLLED_BACK)
 
 def releases() -> QuerySet[Release]:
     """Releases for a list: without their plans, which are large."""
-    return Release.objects.select_related("service", "version", "ticket", "created_by", "started_by").defer(
-        "plan", "ticket__impact", "ticket__plan"
+    return (
+        Release.objects.select_related("ticket", "created_by", "started_by")
+        .prefetch_related("parts__service", "parts__version")
+        .defer("plan", "ticket__impact", "ticket__plan")
     )
+
+
+def shown() -> QuerySet[Release]:
+    """Releases for a page of their own, with the plan."""
+    return Release.objects.select_related("ticket", "created_by", "started_by", "retry_of").prefetch_related(
+        "parts__service", "parts__version"
+    )
+
+
+def with_titles(found: QuerySet[Release]) -> QuerySet[Release]:
+    """Adds `what`, the releases' titles, for an export without their objects."""
+    title = Concat("parts__service__name", Value(" "), "parts__version__number", output_field=TextField())
+    return found.annotate(what=StringAgg(title, ", ", order_by="parts__position"))
+
+
+def running_of(services: Iterable[Service]) -> Release | None:
+    """A release under way that holds one of these services."""
+    return running().filter(parts__service__in=services, parts__active=True).first()
 
 
 def running() -> QuerySet[Release]:
@@ -90,7 +114,7 @@ def batches(release: Release) -> list[Batch]:
     """The batches in order, each with the number of its nodes and of those that are done."""
     return list(
         release.batches.annotate(total=Count("nodes"), done=Count("nodes", filter=Q(nodes__state__in=FINISHED)))
-        .select_related("promoted_by")
+        .select_related("promoted_by", "part__service", "part__version")
         .order_by("number")
     )
 
@@ -112,11 +136,12 @@ def board(release: Release) -> dict[str, Any]:
             {
                 "number": batch.number,
                 "term": batch.term,
+                "part": batch.part.title,
                 "mark": batch.mark,
                 "state": str(batch.get_state_display()),
                 "centres": list(grouped.get(batch.number, {}).items()),
             }
-            for batch in release.batches.order_by("number")
+            for batch in release.batches.select_related("part__service", "part__version").order_by("number")
         ],
     }
 

@@ -17,14 +17,18 @@ from django.utils.translation import gettext_noop
 from seeops.accounts import rights
 from seeops.automation import services as automation
 from seeops.changes import services as changes
-from seeops.changes.models import ChangeTicket
+from seeops.changes.models import ChangeTicket, Reversibility
 from seeops.core.clock import now
 from seeops.core.enqueue import poke
 from seeops.core.errors import Conflict, InvalidInput, RuleViolation
 from seeops.core.numbering import next_number
-from seeops.inventory.models import Node, Service
+from seeops.inventory.models import Node
 from seeops.releases import journal, planning, states
-from seeops.releases.models import Batch, BatchNode, BatchRun, Release
+from seeops.releases.models import Batch, BatchNode, BatchRun, Release, ReleasePart
+from seeops.releases.planning import PartWish
+
+SHOWN_OF_PART = ("service", "version", "package_digest", "expression", "reversibility", "warnings")
+HARDER = (Reversibility.AUTO, Reversibility.MANUAL, Reversibility.FORWARD_ONLY)
 
 
 @transaction.atomic
@@ -32,36 +36,31 @@ def release_plan(
     *,
     actor: Any,
     ticket: ChangeTicket,
-    service: Service,
-    version: str,
-    expression: str = "",
+    parts: Sequence[PartWish],
     soak_s: int = 60,
     drain: bool = True,
-    nodes: Sequence[str] | None = None,
+    gates: dict[str, Any] | None = None,
+    lock_policy: str = "fail",
+    versions_differ_at_most_s: int | None = None,
     retry_of: Release | None = None,
 ) -> Release:
     """Freeze a plan and bind it to the ticket. A plan of the same ticket that was not started is replaced; what was approved
     before is void. Raises Forbidden, InvalidInput, RuleViolation."""
     rights.require(actor, "release.plan")
-    if not ticket.services.filter(pk=service.pk).exists():
-        raise InvalidInput(
-            _("%(ticket)s does not name %(service)s: add it to the ticket first.")
-            % {"ticket": ticket.number, "service": service.name},
-            field="service",
-        )
+    _require_named(ticket, parts)
     made = planning.draft(
-        service=service, version=version, expression=expression, soak_s=soak_s, drain=drain, nodes=nodes
-    )
+        parts=parts, soak_s=soak_s, drain=drain, gates=gates, lock_policy=lock_policy,
+        versions_differ_at_most_s=versions_differ_at_most_s,
+    )  # fmt: skip
     _replace(actor, ticket)
     release = Release.objects.create(
-        **next_number(Release, "REL"), ticket=ticket, service=service, version=made.version,
-        expression=made.plan["expression"], soak_s=soak_s, plan=made.plan, plan_digest=made.digest, created_by=actor,
-        retry_of=retry_of, state_reason=gettext_noop("planned, not started"),
+        **next_number(Release, "REL"), ticket=ticket, soak_s=soak_s, plan=made.plan, plan_digest=made.digest,
+        created_by=actor, retry_of=retry_of, state_reason=gettext_noop("planned, not started"),
     )  # fmt: skip
-    _create_batches(release)
+    _create_parts(release, made)
     changes.ticket_plan_set(actor=actor, ticket=ticket, plan=_for_approver(release, made), plan_digest=made.digest)
-    text = gettext_noop("%(count)d nodes of %(service)s to %(version)s in %(n)d batches") % {
-        "count": made.total, "service": service.name, "version": made.version.number, "n": len(made.plan["batches"]),
+    text = gettext_noop("%(count)d nodes in %(n)d batches: %(title)s") % {
+        "count": made.total, "n": release.batches.count(), "title": made.title,
     }  # fmt: skip
     journal.step(
         release, text, actor=actor, action="plan", before="", after=states.READY, details={"plan_digest": made.digest}
@@ -69,62 +68,80 @@ def release_plan(
     return release
 
 
-def _replace(actor: Any, ticket: ChangeTicket) -> None:
-    for old in Release.objects.select_for_update().filter(ticket=ticket, state=states.READY):
-        Release.objects.filter(pk=old.pk).update(
-            state=states.ABORTED, state_reason=gettext_noop("replaced by a newer plan"), finished_at=now()
-        )
-        journal.step(
-            old,
-            gettext_noop("replaced by a newer plan"),
-            actor=actor,
-            action="replace",
-            before=states.READY,
-            after=states.ABORTED,
-        )
-
-
-def _create_batches(release: Release) -> None:
-    planned = release.plan["batches"]
-    created = Batch.objects.bulk_create(
-        Batch(release=release, number=item["number"], term=item["term"], concurrency=item["concurrency"])
-        for item in planned
-    )
-    names = [node["name"] for item in planned for node in item["nodes"]]
-    pks = dict(Node.objects.filter(name__in=names).values_list("name", "pk"))
-    BatchNode.objects.bulk_create(
-        [
-            BatchNode(
-                batch=batch, release=release, node_id=pks[node["name"]], position=position, from_version=node["from"]
+def _require_named(ticket: ChangeTicket, parts: Sequence[PartWish]) -> None:
+    named = set(ticket.services.values_list("pk", flat=True))
+    for wish in parts:
+        if wish.service.pk not in named:
+            raise InvalidInput(
+                _("%(ticket)s does not name %(service)s: add it to the ticket first.")
+                % {"ticket": ticket.number, "service": wish.service.name},
+                field="service",
             )
-            for batch, item in zip(created, planned, strict=True)
-            for position, node in enumerate(item["nodes"])
-        ],
-        batch_size=1000,
+
+
+def _replace(actor: Any, ticket: ChangeTicket) -> None:
+    text = gettext_noop("replaced by a newer plan")
+    for old in Release.objects.select_for_update().filter(ticket=ticket, state=states.READY):
+        Release.objects.filter(pk=old.pk).update(state=states.ABORTED, state_reason=text, finished_at=now())
+        journal.step(old, text, actor=actor, action="replace", before=states.READY, after=states.ABORTED)
+
+
+def _create_parts(release: Release, made: planning.Draft) -> None:
+    """Parts, batches and nodes of the frozen plan."""
+    pks = dict(
+        Node.objects.filter(name__in=[node["name"] for node in planning.nodes_of(made.plan)]).values_list("name", "pk")
     )
+    for position, part in enumerate(made.parts, start=1):
+        stored = ReleasePart.objects.create(
+            release=release, position=position, service=part.service, version=part.version,
+            expression=part.plan["expression"], reversibility=part.plan["reversibility"],
+        )  # fmt: skip
+        planned = part.plan["batches"]
+        created = Batch.objects.bulk_create(
+            Batch(
+                release=release, part=stored, number=item["number"], term=item["term"], concurrency=item["concurrency"]
+            )
+            for item in planned
+        )
+        BatchNode.objects.bulk_create(
+            [
+                BatchNode(
+                    batch=batch, release=release, node_id=pks[node["name"]], position=index, from_version=node["from"]
+                )
+                for batch, item in zip(created, planned, strict=True)
+                for index, node in enumerate(item["nodes"])
+            ],
+            batch_size=1000,
+        )
 
 
 def _for_approver(release: Release, made: planning.Draft) -> dict[str, Any]:
-    """What the ticket shows of the plan."""
+    """What the ticket shows of the plan: parts with their batches, and all batches in the order of execution."""
+    parts = [
+        {
+            **{key: part.plan[key] for key in SHOWN_OF_PART},
+            "batches": [
+                {
+                    "number": item["number"],
+                    "term": item["term"],
+                    "count": len(item["nodes"]),
+                    "at_once": item["concurrency"],
+                }
+                for item in part.plan["batches"]
+            ],
+        }
+        for part in made.parts
+    ]
     return {
         "kind": "release",
         "number": release.number,
-        "service": made.plan["service"],
-        "version": made.plan["version"],
-        "package_digest": made.plan["package_digest"],
-        "expression": made.plan["expression"],
+        "title": made.title,
         "soak_s": made.plan["soak_s"],
         "drain": made.plan["drain"],
         "warnings": made.plan["warnings"],
-        "batches": [
-            {
-                "number": item["number"],
-                "term": item["term"],
-                "count": len(item["nodes"]),
-                "at_once": item["concurrency"],
-            }
-            for item in made.plan["batches"]
-        ],
+        "reversibility": max((part["reversibility"] for part in parts), key=HARDER.index),
+        "parts": parts,
+        "batches": [batch for part in parts for batch in part["batches"]],
     }
 
 
@@ -136,16 +153,12 @@ def release_start(*, actor: Any, release: Release) -> Release:
     release = _locked(release)
     if release.state != states.READY:
         raise RuleViolation(_("%(release)s is %(state)s: it cannot be started.") % _named(release))
-    planning.check_still_true(release.plan, release.version)
+    planning.check_still_true(release.plan, [part.version for part in release.parts.all()])
     try:
         with transaction.atomic():
             changed = _write(release, states.RUNNING, gettext_noop("running"), started_at=now(), started_by=actor)
     except IntegrityError as error:
-        other = Release.objects.filter(service=release.service, state__in=states.ACTIVE).first()
-        raise Conflict(
-            _("Another release of %(service)s is under way (%(other)s): wait until it has ended.")
-            % {"service": release.service.name, "other": other.number if other else "?"}
-        ) from error
+        raise _taken(release) from error
     changes.ticket_execution_begin(actor=actor, ticket=release.ticket, plan_digest=release.plan_digest)
     journal.step(
         changed, gettext_noop("started"), actor=actor, action="start", before=states.READY, after=states.RUNNING,
@@ -241,10 +254,7 @@ def release_rollback_again(*, actor: Any, release: Release, reason: str) -> Rele
         with transaction.atomic():
             changed = _write(release, states.ROLLING_BACK, gettext_noop("roll-back is tried again"), finished_at=None)
     except IntegrityError as error:
-        raise Conflict(
-            _("Another release of %(service)s is under way: wait until it has ended.")
-            % {"service": release.service.name}
-        ) from error
+        raise _taken(release) from error
     _poke(release)
     return _stepped(changed, actor, "rollback_again", states.FAILED, reason)
 
@@ -255,9 +265,15 @@ def release_retry(*, actor: Any, release: Release) -> Release:
     rights.require(actor, "release.plan")
     if release.state not in (states.ROLLED_BACK, states.ABORTED, states.FAILED):
         raise RuleViolation(_("%(release)s is %(state)s: there is nothing to retry.") % _named(release))
+    plan = release.plan
+    parts = [
+        PartWish(part.service, part.version.number, part.expression, reversibility=part.reversibility)
+        for part in release.parts.select_related("service", "version")
+    ]
     return release_plan(
-        actor=actor, ticket=release.ticket, service=release.service, version=release.version.number,
-        expression=release.expression, soak_s=release.soak_s, drain=release.plan["drain"], retry_of=release,
+        actor=actor, ticket=release.ticket, parts=parts, soak_s=release.soak_s, drain=plan["drain"],
+        gates=plan.get("gates"), lock_policy=plan.get("policy", {}).get("locks", "fail"),
+        versions_differ_at_most_s=plan.get("versions_differ_at_most_s"), retry_of=release,
     )  # fmt: skip
 
 
@@ -267,8 +283,20 @@ def release_retry(*, actor: Any, release: Release) -> Release:
 def _locked(release: Release) -> Release:
     return (
         Release.objects.select_for_update(of=("self",))
-        .select_related("service", "version", "ticket")
+        .select_related("ticket")
+        .prefetch_related("parts__service", "parts__version__service")
         .get(pk=release.pk)
+    )
+
+
+def _taken(release: Release) -> Conflict:
+    """Another release holds one of the services."""
+    services = [part.service_id for part in release.parts.all()]
+    other = ReleasePart.objects.filter(active=True, service__in=services).exclude(release=release)
+    found = other.select_related("release", "service").first()
+    return Conflict(
+        _("Another release of %(service)s is under way (%(other)s): wait until it has ended.")
+        % {"service": found.service.name if found else "?", "other": found.release.number if found else "?"}
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from seeops.changes import closing
 from seeops.releases.models import Batch, Release
@@ -13,17 +13,17 @@ EARLIER_BATCHES = 12
 def batch_needs_s(release: Release, batch: Batch) -> float:
     """Seconds until the batch is deployed and judged."""
     return closing.batch_needs_s(
-        nodes=batch.nodes.count(), at_once=batch.concurrency, soak_s=release.soak_s, turn_s=measured_turn_s(release)
+        nodes=batch.nodes.count(), at_once=batch.concurrency, soak_s=release.soak_s, turn_s=measured_turn_s(batch)
     )
 
 
-def measured_turn_s(release: Release) -> float | None:
-    """Median seconds per turn of the batches of this release; of the last ones of the service while it has none; else None."""
+def measured_turn_s(batch: Batch) -> float | None:
+    """Median seconds per turn of the batches of the same part; of the last ones of its service while it has none; else None."""
     deployed = Batch.objects.filter(
-        Q(release=release) | Q(release__service=release.service), started_at__isnull=False, deployed_at__isnull=False
+        part__service=batch.part.service_id, started_at__isnull=False, deployed_at__isnull=False
     ).annotate(count=Count("nodes"))
-    own = [_measured(batch) for batch in deployed.filter(release=release)]
-    found = own or [_measured(batch) for batch in deployed.order_by("-pk")[:EARLIER_BATCHES]]
+    own = [_measured(item) for item in deployed.filter(part=batch.part_id)]
+    found = own or [_measured(item) for item in deployed.order_by("-pk")[:EARLIER_BATCHES]]
     return closing.per_turn_s(found)
 
 

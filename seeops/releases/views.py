@@ -25,7 +25,7 @@ from seeops.releases.filters import ReleaseFilter
 from seeops.releases.models import Release, ReleaseState, Verdict
 
 PAGE_ROWS = 100
-COLUMNS = ("number", "service__name", "version__number", "state", "state_reason", "ticket__number",
+COLUMNS = ("number", "what", "state", "state_reason", "ticket__number",
            "started_by__username", "started_at", "finished_at")  # fmt: skip
 TABS = {
     "board": gettext_lazy("Board"), "verdicts": gettext_lazy("Verdicts"), "log": gettext_lazy("Log"),
@@ -39,7 +39,7 @@ def release_list(request: HttpRequest) -> HttpResponseBase:
     rights.require(request.user, "release.view")
     found = ReleaseFilter(request.GET, queryset=selectors.releases()).qs
     if request.GET.get("format") == "csv":
-        return csv_response(request, "releases.csv", COLUMNS, found.values_list(*COLUMNS))
+        return csv_response(request, "releases.csv", COLUMNS, selectors.with_titles(found).values_list(*COLUMNS))
     before = request.GET.get("before", "")
     if before.isdigit():
         found = found.filter(pk__lt=int(before))
@@ -75,7 +75,7 @@ def _plan(request: HttpRequest, ticket: ChangeTicket | None) -> Release:
     service = _service(request.POST.get("service", ""))
     if service is None:
         raise InvalidInput(_("Choose the service."), field="service")
-    return services.release_plan(actor=request.user, ticket=ticket, service=service, **_inputs(request.POST))
+    return services.release_plan(actor=request.user, ticket=ticket, **_inputs(service, request.POST))
 
 
 def _plan_context(request: HttpRequest, data: Any) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _plan_context(request: HttpRequest, data: Any) -> dict[str, Any]:
     }
 
 
-def _inputs(data: Any) -> dict[str, Any]:
+def _inputs(service: Service, data: Any) -> dict[str, Any]:
     soak = str(data.get("soak_s") or "60")
     if not soak.isdigit():
         raise InvalidInput(_("The soak time is a whole number of seconds."), field="soak_s")
@@ -105,8 +105,7 @@ def _inputs(data: Any) -> dict[str, Any]:
     # The usual batches are a wish: for a small service the empty ones among them are left out.
     usual = expression == batches.DEFAULT_EXPRESSION
     return {
-        "version": data.get("version", ""),
-        "expression": "" if usual else expression,
+        "parts": [planning.PartWish(service, data.get("version", ""), "" if usual else expression)],
         "soak_s": int(soak),
         "drain": bool(data.get("drain")),
     }
@@ -117,22 +116,22 @@ def _preview(service: Service | None, data: Any) -> dict[str, Any]:
     if service is None or not data.get("version"):
         return {"made": None, "problem": ""}
     try:
-        made = planning.draft(service=service, **_inputs(data))
+        made = planning.draft(**_inputs(service, data))
     except SeeOpsError as error:
         return {"made": None, "problem": str(error)}
-    running = selectors.running().filter(service=service).first()
-    return {"made": made, "problem": "", "running": running, "batches": _centres(made.plan)}
+    return {"made": made, "problem": "", "running": selectors.running_of([service]), "parts": plan_parts(made.plan)}
 
 
-def _centres(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """The plan's batches with their nodes by centre."""
-    shown = []
-    for batch in plan["batches"]:
-        centres: dict[str, list[str]] = {}
-        for node in batch["nodes"]:
-            centres.setdefault(node["centre"], []).append(node["name"])
-        shown.append({**batch, "count": len(batch["nodes"]), "centres": list(centres.items())})
-    return shown
+def plan_parts(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a frozen plan with their batches, and the nodes of each by centre."""
+    return [{**part, "batches": [_by_centre(batch) for batch in part["batches"]]} for part in plan["parts"]]
+
+
+def _by_centre(batch: dict[str, Any]) -> dict[str, Any]:
+    centres: dict[str, list[str]] = {}
+    for node in batch["nodes"]:
+        centres.setdefault(node["centre"], []).append(node["name"])
+    return {**batch, "count": len(batch["nodes"]), "centres": list(centres.items())}
 
 
 def _service(name: str) -> Service | None:
@@ -149,9 +148,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 @require_GET
 def release_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rights.require(request.user, "release.view")
-    release = get_object_or_404(
-        Release.objects.select_related("service", "version", "ticket", "created_by", "started_by", "retry_of"), pk=pk
-    )
+    release = get_object_or_404(selectors.shown(), pk=pk)
     tab = request.GET.get("tab", "board")
     context = {**_live(release), "tab": tab if tab in TABS else "board", "tabs": TABS.items()}
     return render(request, "releases/detail.html", context | _of_tab(release, context["tab"]))
@@ -165,7 +162,7 @@ def _of_tab(release: Release, tab: str) -> dict[str, Any]:
     if tab == "log":
         return {"after": selectors.log_tail_after(release), "runs": selectors.runs(release)}
     if tab == "plan":
-        return {"plan_batches": _centres(release.plan)}
+        return {"parts": plan_parts(release.plan)}
     if tab == "history":
         return {"events": release.events.select_related("actor").order_by("-id")[:500]}
     return {}
@@ -187,9 +184,7 @@ def _live(release: Release) -> dict[str, Any]:
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of the page that changes: state, buttons, batches, progress."""
     rights.require(request.user, "release.view")
-    release = get_object_or_404(
-        Release.objects.select_related("service", "version", "ticket", "created_by", "started_by", "retry_of"), pk=pk
-    )
+    release = get_object_or_404(selectors.shown(), pk=pk)
     return render(request, "releases/live.html", _live(release))
 
 

@@ -148,7 +148,7 @@ def _shards(found: Sequence[prediction.Hit], members: Sequence[Member], whole: S
 def _releases(services: set[str], *, everything: bool) -> list[str]:
     running = Release.objects.filter(state__in=release_states.ACTIVE)
     if not everything:
-        running = running.filter(service__name__in=services)
+        running = running.filter(parts__service__name__in=services).distinct()
     return list(running.values_list("number", flat=True))
 
 

@@ -25,6 +25,7 @@ from seeops.inventory.models import Node, Service, Version
 from seeops.releases import collect, engine, services, states
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
+from seeops.releases.planning import PartWish
 from tests.estate import default_grants, import_estate, observed_up, person
 from tests.polling import eventually
 from tests.seeops.releases.measured import node as measured_node
@@ -85,8 +86,7 @@ def planned(people: dict[str, Any], version: str, expression: str = "1, 3, 100%"
         actor=people["lin"], title=f"{SERVICE} {version}", kind="normal", services=[service], reason="test"
     )
     return services.release_plan(
-        actor=people["lin"], ticket=ticket, service=service, version=version, expression=expression, soak_s=5,
-        drain=False, nodes=names,
+        actor=people["lin"], ticket=ticket, parts=[PartWish(service, version, expression, names)], soak_s=5, drain=False,
     )  # fmt: skip
 
 
@@ -241,14 +241,18 @@ def test_plans_are_refused_for_what_cannot_work(people, packages):
     _versions(packages)
     service, name = Service.objects.get(name=SERVICE), Node.objects.filter(service__name=SERVICE).first().name
     ticket = changes.ticket_create(actor=people["lin"], title="t", kind="normal", services=[service], reason="r")
-    plan = {"actor": people["lin"], "ticket": ticket, "service": service, "version": "1.1.0", "expression": "100%"}
+
+    def plan(*names: str) -> Release:
+        wish = PartWish(service, "1.1.0", "100%", names)
+        return services.release_plan(actor=people["lin"], ticket=ticket, parts=[wish])
+
     with pytest.raises(InvalidInput, match="Named twice"):
-        services.release_plan(**plan, nodes=[name, name])
+        plan(name, name)
     from seeops.core.clock import now
 
     Node.objects.filter(name=name).update(decommissioned_at=now())
     with pytest.raises(InvalidInput, match="Not an active node"):
-        services.release_plan(**plan, nodes=[name])
+        plan(name)
 
 
 def test_only_one_release_of_a_service_runs_and_only_as_planned(people):
@@ -259,7 +263,7 @@ def test_only_one_release_of_a_service_runs_and_only_as_planned(people):
     with pytest.raises(Conflict, match="under way"):
         services.release_start(actor=people["lin"], release=second)
     Release.objects.filter(pk=first.pk).update(state=states.ABORTED)
-    Node.objects.filter(name=second.plan["batches"][0]["nodes"][0]["name"]).update(version="0.9.0")
+    Node.objects.filter(name=second.plan["parts"][0]["batches"][0]["nodes"][0]["name"]).update(version="0.9.0")
     with pytest.raises(RuleViolation, match="plan again"):
         services.release_start(actor=people["lin"], release=second)
 

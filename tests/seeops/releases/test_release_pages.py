@@ -11,6 +11,7 @@ from seeops.changes import services as changes
 from seeops.inventory.models import Node, Service, Version
 from seeops.releases import services
 from seeops.releases.models import Batch, BatchNode, Release
+from seeops.releases.planning import PartWish
 from tests.estate import person
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ def release(estate: Any, tmp_path: Any) -> Release:
     Version.objects.update_or_create(service=service, number="1.1.0", defaults={"digest": digest, "file": str(package)})
     lin = person("lin", "operator")
     ticket = changes.ticket_create(actor=lin, title="quote-push", kind="normal", services=[service], reason="r")
-    return services.release_plan(actor=lin, ticket=ticket, service=service, version="1.1.0")
+    return services.release_plan(actor=lin, ticket=ticket, parts=[PartWish(service, "1.1.0")])
 
 
 def test_the_first_paint_of_a_release_of_a_thousand_nodes_is_small(release, client, django_assert_max_num_queries):
@@ -48,7 +49,7 @@ def test_the_first_paint_of_a_release_of_a_thousand_nodes_is_small(release, clie
 
 
 def test_nothing_is_planned_while_the_nodes_are_unknown(release, client):
-    Node.objects.filter(service=release.service, centre__code="SZ-A").update(state="unknown")
+    Node.objects.filter(service=release.parts.get().service, centre__code="SZ-A").update(state="unknown")
     client.force_login(release.created_by)
     body = {"service": "quote-push", "version": "1.1.0"}
     answer = client.post("/api/v1/releases/preview/", body, content_type="application/json")
@@ -70,7 +71,7 @@ def test_every_tab_list_and_preview_answers(release, client, django_assert_max_n
     page = client.get(f"{address}&expression=1,+5%25,+30%25,+100%25&drain=1").content.decode()
     assert "240" in page
     assert "quote-push-wha-001" in page
-    assert "Batch 2 (1) is empty" in client.get(f"{address}&expression=1,+1,+100%25").content.decode()
+    assert "Batch 2 (1%) is empty" in client.get(f"{address}&expression=1%25,+1%25,+100%25").content.decode()
 
 
 def test_the_api_previews_plans_and_refuses_to_start_without_approval(release, client):

@@ -17,6 +17,7 @@ from seeops.core.errors import Forbidden, RuleViolation
 from seeops.inventory.models import Service, Version
 from seeops.releases import dispatch, engine, services, states, timing
 from seeops.releases.models import Batch, Release
+from seeops.releases.planning import PartWish
 from tests.seeops.changes.control import colleague
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,7 @@ def release(people: dict[str, Any], tmp_path: Any) -> Release:
         window_end=now() + 60 * MINUTE,
     )  # fmt: skip
     made = services.release_plan(
-        actor=people["lin"], ticket=ticket, service=service, version="1.1.0", expression="1, 3, 100%", soak_s=60
+        actor=people["lin"], ticket=ticket, parts=[PartWish(service, "1.1.0", "1, 2, 100%")], soak_s=60
     )
     ticket = changes.ticket_submit(actor=people["lin"], ticket=ticket)
     changes.ticket_approve(actor=people["chen"], ticket=ticket, reason="read", seen=ticket.content_digest)
@@ -107,10 +108,10 @@ def test_a_freeze_begins_between_two_batches_and_the_release_holds_before_the_se
 def test_measured_times_decide_whether_a_batch_still_fits(people, release, queued):
     release = services.release_start(actor=people["lin"], release=release)
     second = release.batches.get(number=2)
-    assert timing.measured_turn_s(release) is None
+    assert timing.measured_turn_s(second) is None
     unmeasured = timing.batch_needs_s(release, second)
     first_batch_passed(release, seconds=4)
-    assert timing.measured_turn_s(release) == 4
+    assert timing.measured_turn_s(second) == 4
     assert timing.batch_needs_s(release, second) < unmeasured
     frozen_in(people, minutes=4)
     assert changes.ticket_batch_problem(release.ticket, timing.batch_needs_s(release, second)) == ""
