@@ -1,11 +1,11 @@
-"""Makes the plan of a release: which nodes in which batches, from what to what, judged how. Refuses what cannot work."""
+"""Makes the plan of a release: which nodes of which services in which batches, from what to what, judged how. Refuses what
+cannot work."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -13,30 +13,47 @@ from django.utils.translation import gettext as _
 
 from seeops.changes.models import Reversibility
 from seeops.core import sentences
-from seeops.core.errors import InvalidInput, RuleViolation
-from seeops.inventory import selectors as inventory
-from seeops.inventory.models import CentreRole, Node, Service, Version
-from seeops.releases import batches
+from seeops.core.errors import InvalidInput
+from seeops.inventory.models import Service, Version
+from seeops.releases import batches, ordering, plan_facts
+from seeops.releases.expressions import suggest, suggest_for_shards
+from seeops.releases.plan_checks import (
+    check_still_true,
+    chosen_nodes,
+    known_version,
+    named_once,
+    nodes_of,
+    observed,
+    package_check,
+)
+from seeops.releases.plan_facts import Facts
 from seeops.releases.verdict import JudgeSettings
-from seeops.topology import selectors as topology
+from seeops.topology.snapshot import NodeFact, Snapshot
 
-# Standby first: what goes wrong there is felt by the fewest.
-RANK = {CentreRole.REMOTE: 0, CentreRole.SAME_CITY: 1, CentreRole.PRODUCTION: 2}
+__all__ = ["Draft", "DraftPart", "PartWish", "check_still_true", "draft", "nodes_of", "package_check", "plan_digest"]
+
 SOAK_S = (5, 3600)
 MOST_EXTENSIONS = 3
+MOST_PARTS = 12
 LOCK_POLICIES = ("queue", "fail")
+# Of a chain's flow, what the nodes that are out of service at the same time may carry otherwise.
+MOST_FLOW_SHARE = 0.3
+DIFFER_S = (60, 86_400)
 
 
 @dataclass(frozen=True)
 class PartWish:
     """What a person asks for one service. `expression` empty: the usual batches as far as the service is big enough; `nodes`
-    None: all of the service that do not run the version yet."""
+    None: all of the service that do not run the version yet; `order` see releases.batches; `short`: one node less than needed
+    is accepted where a centre has none to spare."""
 
     service: Service
     version: str
     expression: str = ""
     nodes: Sequence[str] | None = None
     reversibility: str = Reversibility.AUTO
+    order: str = batches.SPREAD
+    short: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,11 +76,13 @@ class DraftPart:
 
 @dataclass(frozen=True)
 class Draft:
-    """A plan that is not stored yet. `plan` is what is frozen and digested."""
+    """A plan that is not stored yet, its parts in the order of execution. `plan` is what is frozen and digested; `facts` is what
+    it was made from."""
 
     parts: tuple[DraftPart, ...]
     plan: dict[str, Any]
     digest: str
+    facts: Facts
 
     @property
     def total(self) -> int:
@@ -87,102 +106,51 @@ def draft(
     gates: dict[str, Any] | None = None,
     lock_policy: str = "fail",
     versions_differ_at_most_s: int | None = None,
+    most_flow_share: float = MOST_FLOW_SHARE,
+    basis: Snapshot | None = None,
 ) -> Draft:
-    """The plan for now, part after part in the order given. Raises InvalidInput."""
+    """The plan for now, what is depended on first. `basis`: a snapshot of the topology that was just taken. Raises InvalidInput."""
     _check_wishes(parts)
-    if not SOAK_S[0] <= soak_s <= SOAK_S[1]:
-        raise InvalidInput(
-            _("The soak time must be between %(low)d and %(high)d seconds.") % {"low": SOAK_S[0], "high": SOAK_S[1]},
-            field="soak_s",
-        )
-    if lock_policy not in LOCK_POLICIES:
-        raise InvalidInput(_("The lock policy is either “queue” or “fail”."), field="lock_policy")
-    made, number = [], 1
-    for wish in parts:
-        part = _part(wish, first_number=number)
-        number += len(part.plan["batches"])
-        made.append(part)
+    _check_options(soak_s, lock_policy, versions_differ_at_most_s, most_flow_share)
+    facts = plan_facts.facts([wish.service for wish in parts], basis)
+    by_service = {wish.service.name: wish for wish in parts}
+    order = ordering.dependency_order(list(by_service), facts.needs, facts.chains)
+    made: list[DraftPart] = []
+    for service in order.services:
+        first = 1 + sum(len(part.plan["batches"]) for part in made)
+        made.append(_part(by_service[service], facts, first_number=first, most_flow_share=most_flow_share))
     plan = {
         "parts": [part.plan for part in made],
         "soak_s": soak_s,
         "drain": drain,
         "most_extensions": MOST_EXTENSIONS,
         "judge": asdict(judge or JudgeSettings()),
-        "warnings": [],
+        "warnings": list(order.notes),
         "gates": gates or {},
         "budget": {"share": 0.0},
         "versions_differ_at_most_s": versions_differ_at_most_s,
+        "most_flow_share": most_flow_share,
         "policy": {"locks": lock_policy},
     }
-    return Draft(tuple(made), plan, plan_digest(plan))
+    return Draft(tuple(made), plan, plan_digest(plan), facts)
 
 
-def _check_wishes(parts: Sequence[PartWish]) -> None:
-    if not parts:
-        raise InvalidInput(_("Choose at least one service with its version."), field="parts")
-    names = [wish.service.name for wish in parts]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidInput(_("Named twice: %(names)s.") % {"names": ", ".join(twice)}, field="parts")
-    for wish in parts:
-        if wish.reversibility not in Reversibility.values:
-            raise InvalidInput(
-                _("“%(word)s” is no way to take a release back.") % {"word": wish.reversibility[:20]},
-                field="reversibility",
-            )
-
-
-def _part(wish: PartWish, *, first_number: int) -> DraftPart:
-    """One service cut into batches, numbered from `first_number`."""
-    service = wish.service
-    target = _version(service, wish.version)
-    package_check(target)
-    chosen, others = _nodes(service, target, wish.nodes)
-    _observed(service, {node.centre.code for node in chosen})
-    expression = wish.expression.strip() or batches.suggest(len(chosen))
-    centres = {node.centre_id: node.centre for node in chosen}
-    spare = {centre.code: topology.max_unavailable(service, centre) for centre in centres.values()}
-    members = [batches.Member(node.name, node.centre.code, RANK[CentreRole(node.centre.role)]) for node in chosen]
-    try:
-        cut = batches.plan(expression, members, spare)
-    except batches.PlanError as error:
-        raise InvalidInput(sentences.read(error), field="expression") from error
-    by_name = {node.name: node for node in chosen}
-    plan = {
-        "service": service.name,
-        "version": target.number,
-        "package": target.file,
-        "package_digest": target.digest,
-        "expression": expression,
-        "reversibility": str(wish.reversibility),
-        "warnings": list(cut.warnings),
-        "batches": [
-            {
-                "number": first_number + index,
-                "term": batch.term,
-                "concurrency": batch.concurrency,
-                "nodes": [
-                    {"name": name, "centre": by_name[name].centre.code, "from": by_name[name].version}
-                    for name in batch.nodes
-                ],
-            }
-            for index, batch in enumerate(cut.batches)
-        ],
-    }
-    return DraftPart(service, target, plan, others)
-
-
-def _observed(service: Service, centres: set[str]) -> None:
-    """Refuses to plan blind: batches are cut by what each centre can spare, and nodes in an unknown state hide just that."""
-    for cell in inventory.cells(service):
-        if cell.centre in centres and cell.spare < 1 <= cell.spare + cell.unknown:
-            raise InvalidInput(
-                _(
-                    "%(n)d nodes of %(service)s in %(centre)s are in an unknown state, so nobody can say how many may leave "
-                    "at the same time: plan again when they have been observed."
-                )
-                % {"n": cell.unknown, "service": service.name, "centre": cell.centre},
-                field="service",
-            )
+def inputs_again(plan: Mapping[str, Any], services: Mapping[str, Service]) -> dict[str, Any]:
+    """What a frozen plan was made from, as arguments of `draft`: to plan the same again. `services` by name."""
+    parts = [
+        PartWish(
+            services[part["service"]], part["version"], part["expression"],
+            nodes=[node["name"] for batch in part["batches"] for node in batch["nodes"]] if part.get("named") else None,
+            reversibility=part["reversibility"], order=part.get("order", batches.SPREAD), short=part.get("short", False),
+        )
+        for part in plan["parts"]
+    ]  # fmt: skip
+    return {
+        "parts": parts, "soak_s": plan["soak_s"], "drain": plan["drain"], "gates": plan.get("gates"),
+        "lock_policy": plan.get("policy", {}).get("locks", "fail"),
+        "versions_differ_at_most_s": plan.get("versions_differ_at_most_s"),
+        "most_flow_share": plan.get("most_flow_share", MOST_FLOW_SHARE),
+    }  # fmt: skip
 
 
 def plan_digest(plan: dict[str, Any]) -> str:
@@ -190,97 +158,138 @@ def plan_digest(plan: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(plan)).hexdigest()
 
 
-def package_check(version: Version) -> None:
-    """Refuses a package that is not there or not what the inventory knows. Raises InvalidInput."""
-    path = Path(version.file)
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+def _check_wishes(parts: Sequence[PartWish]) -> None:
+    if not parts:
+        raise InvalidInput(_("Choose at least one service with its version."), field="parts")
+    if len(parts) > MOST_PARTS:
         raise InvalidInput(
-            _("The package of %(service)s %(version)s cannot be read (%(error)s): import the versions again.")
-            % {"service": version.service.name, "version": version.number, "error": error.strerror},
-            field="version",
+            _("%(n)d services are too many for one release: at most %(most)d.") % {"n": len(parts), "most": MOST_PARTS},
+            field="parts",
+        )
+    named_once([wish.service.name for wish in parts], [wish.nodes for wish in parts])
+    for wish in parts:
+        if wish.reversibility not in Reversibility.values:
+            raise InvalidInput(
+                _("“%(word)s” is no way to take a release back.") % {"word": wish.reversibility[:20]},
+                field="reversibility",
+            )
+        if wish.order not in batches.ORDERS:
+            raise InvalidInput(
+                _("“%(word)s” is no order of centres: “spread” or “centres”.") % {"word": wish.order[:20]},
+                field="order",
+            )
+
+
+def _check_options(soak_s: int, lock_policy: str, differ_s: int | None, share: float) -> None:
+    if not SOAK_S[0] <= soak_s <= SOAK_S[1]:
+        raise InvalidInput(
+            _("The soak time must be between %(low)d and %(high)d seconds.") % {"low": SOAK_S[0], "high": SOAK_S[1]},
+            field="soak_s",
+        )
+    if lock_policy not in LOCK_POLICIES:
+        raise InvalidInput(_("The lock policy is either “queue” or “fail”."), field="lock_policy")
+    if differ_s is not None and not DIFFER_S[0] <= differ_s <= DIFFER_S[1]:
+        raise InvalidInput(
+            _("The time for which versions may differ must be between %(low)d and %(high)d seconds.")
+            % {"low": DIFFER_S[0], "high": DIFFER_S[1]},
+            field="versions_differ_at_most_s",
+        )
+    if not 0 < share <= 1:
+        raise InvalidInput(
+            _("The share of the flow that may be out of service at the same time is above 0, and at most 1."),
+            field="most_flow_share",
+        )
+
+
+def _part(wish: PartWish, facts: Facts, *, first_number: int, most_flow_share: float) -> DraftPart:
+    """One service cut into batches, numbered from `first_number`."""
+    service = wish.service
+    target = known_version(facts, service, wish.version)
+    package_check(target)
+    chosen = chosen_nodes(facts, service, target, wish.nodes)
+    observed(facts, service, {node.centre for node in chosen})
+    expression = wish.expression.strip() or _usual(chosen)
+    spare = {centre: room.spare for centre, room in facts.room(service.name).items()}
+    try:
+        cut = batches.plan(
+            expression, [_member(node, facts) for node in chosen], spare, order=wish.order, short=wish.short
+        )
+    except batches.PlanError as error:
+        reason = sentences.read(error)
+        raise InvalidInput(
+            _("%(name)s: %(problem)s") % {"name": service.name, "problem": reason}, field="expression"
         ) from error
-    if found != version.digest:
+    by_name = {node.name: node for node in chosen}
+    plan = {
+        "service": service.name,
+        "version": target.number,
+        "package": target.file,
+        "package_digest": target.digest,
+        "expression": expression,
+        "order": wish.order,
+        "short": wish.short,
+        "named": wish.nodes is not None,
+        "reversibility": str(wish.reversibility),
+        "warnings": [*cut.warnings, *_leader_notes(facts, service)],
+        "batches": [
+            _batch(service, batch, first_number + index, by_name, facts, most_flow_share)
+            for index, batch in enumerate(cut.batches)
+        ],
+    }
+    running = wish.nodes if wish.nodes is not None else facts.nodes(service.name)
+    return DraftPart(service, target, plan, len(running) - len(chosen))
+
+
+def _usual(chosen: Sequence[NodeFact]) -> str:
+    """The usual batches; for replicas those that never hold two of a shard."""
+    replicas: dict[int, int] = {}
+    for node in chosen:
+        if node.shard is not None:
+            replicas[node.shard] = replicas.get(node.shard, 0) + 1
+    return suggest_for_shards(list(replicas.values())) if replicas else suggest(len(chosen))
+
+
+def _member(node: NodeFact, facts: Facts) -> batches.Member:
+    return batches.Member(node.name, node.centre, facts.ranks[node.centre], node.shard, facts.leads(node))
+
+
+def _leader_notes(facts: Facts, service: Service) -> list[str]:
+    unknown = facts.leaderless(service.name)
+    if not unknown:
+        return []
+    shards = ", ".join(str(shard) for shard in unknown)
+    return [f"It is not known which replica leads shard {shards}: its replicas are taken by centre, the standby first."]
+
+
+def _batch(
+    service: Service, batch: batches.Batch, number: int, by_name: dict[str, NodeFact], facts: Facts, most_share: float
+) -> dict[str, Any]:
+    """A batch as it is frozen. Raises InvalidInput when a single node carries more flow than may be out of service."""
+    at_once = facts.reckoner.most_at_once(batch.nodes, batch.concurrency, most_share)
+    if at_once < 1:
+        name, share = facts.reckoner.largest_share(batch.nodes)
         raise InvalidInput(
-            _("The package of %(service)s %(version)s is not what was registered: its digest is %(found)s…, not %(known)s….")
+            _(
+                "%(node)s alone carries %(share).1f %% of the flow of %(n)d chains, and the plan lets %(most).1f %% be out of "
+                "service at the same time: allow more, or wait until more nodes of %(service)s serve."
+            )
             % {
-                "service": version.service.name, "version": version.number, "found": found[:12],
-                "known": version.digest[:12],
+                "node": name, "share": share * 100, "n": len(facts.reckoner.chains(service.name)),
+                "most": most_share * 100, "service": service.name,
             },
-            field="version", code="digest_mismatch",
+            field="most_flow_share",
         )  # fmt: skip
+    return {
+        "number": number,
+        "term": batch.term,
+        "concurrency": at_once,
+        "nodes": [_node(by_name[name], facts) for name in batch.nodes],
+        "blast": facts.reckoner.of(service.name, batch.nodes, at_once).as_plan(),
+    }
 
 
-def check_still_true(plan: dict[str, Any], versions: Sequence[Version]) -> None:
-    """Refuses to start a plan that the estate has moved away from. Raises RuleViolation or InvalidInput."""
-    for version in versions:
-        package_check(version)
-    planned = {node["name"]: node["from"] for node in nodes_of(plan)}
-    active = dict(inventory.active_nodes().filter(name__in=planned).values_list("name", "version"))
-    gone = sorted(set(planned) - set(active))
-    if gone:
-        raise RuleViolation(
-            _("%(names)s left the inventory since the plan was made: plan again.") % {"names": ", ".join(gone[:5])}
-        )
-    moved = sorted(name for name, before in planned.items() if active[name] != before)
-    if moved:
-        raise RuleViolation(
-            _("%(count)d nodes run another version than planned (%(names)s …): plan again.")
-            % {"count": len(moved), "names": ", ".join(moved[:3])}
-        )
-
-
-def nodes_of(plan: dict[str, Any]) -> list[dict[str, str]]:
-    """All nodes of a frozen plan in the order of execution: name, centre, from."""
-    return [node for part in plan["parts"] for batch in part["batches"] for node in batch["nodes"]]
-
-
-def _version(service: Service, number: str) -> Version:
-    try:
-        return inventory.version(service, number.strip())
-    except Version.DoesNotExist:
-        raise InvalidInput(
-            _("%(service)s has no version “%(version)s”.") % {"service": service.name, "version": number[:40]},
-            field="version",
-        ) from None
-
-
-def _nodes(service: Service, target: Version, names: Sequence[str] | None) -> tuple[list[Node], int]:
-    """The nodes to change, and how many run the version already."""
-    active = list(inventory.nodes_of(service).order_by("name"))
-    if names is not None:
-        active = _named(service, active, names)
-    chosen = [node for node in active if node.version != target.number]
-    if not active:
-        raise InvalidInput(_("%(service)s has no active node.") % {"service": service.name}, field="service")
-    if not chosen:
-        raise InvalidInput(
-            _("All %(count)d nodes of %(service)s run %(version)s already.")
-            % {"count": len(active), "service": service.name, "version": target.number},
-            field="version",
-        )
-    unknown = [node.name for node in chosen if not node.version]
-    if unknown:
-        raise InvalidInput(
-            _("It is not known what %(names)s and %(count)d nodes in all run: without that nothing can be rolled back.")
-            % {"names": ", ".join(unknown[:3]), "count": len(unknown)},
-            field="service",
-        )
-    return chosen, len(active) - len(chosen)
-
-
-def _named(service: Service, active: list[Node], names: Sequence[str]) -> list[Node]:
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise InvalidInput(_("Named twice: %(names)s.") % {"names": ", ".join(twice[:5])}, field="nodes")
-    known = {node.name: node for node in active}
-    missing = sorted(set(names) - set(known))
-    if missing:
-        raise InvalidInput(
-            _("Not an active node of %(service)s: %(names)s.")
-            % {"service": service.name, "names": ", ".join(missing[:5])},
-            field="nodes",
-        )
-    return [known[name] for name in names]
+def _node(node: NodeFact, facts: Facts) -> dict[str, Any]:
+    frozen: dict[str, Any] = {"name": node.name, "centre": node.centre, "from": facts.versions_now[node.name]}
+    if node.shard is not None:
+        frozen |= {"shard": node.shard, "leads": facts.leads(node)}
+    return frozen

@@ -16,11 +16,11 @@ from rest_framework.response import Response
 from seeops.accounts import rights
 from seeops.changes.models import ChangeTicket, Reversibility
 from seeops.inventory import selectors as inventory
-from seeops.releases import planning, selectors, services
+from seeops.releases import batches, planning, selectors, services
 from seeops.releases.filters import ReleaseFilter
 from seeops.releases.models import Batch, Release, ReleasePart, Verdict
 
-SHORT_FORM = ("service", "version", "expression", "nodes", "reversibility")
+SHORT_FORM = ("service", "version", "expression", "nodes", "reversibility", "order")
 
 
 class BatchSerializer(serializers.ModelSerializer[Batch]):
@@ -86,6 +86,10 @@ class PartWishSerializer(serializers.Serializer[None]):
     expression = serializers.CharField(required=False, allow_blank=True, default="")
     nodes = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True, default=None)
     reversibility = serializers.ChoiceField(Reversibility.choices, required=False, default=Reversibility.AUTO)
+    order = serializers.ChoiceField(batches.ORDERS, required=False, default=batches.SPREAD)
+    short = serializers.BooleanField(
+        required=False, default=False, help_text="accept one node less than needed where a centre has none to spare"
+    )
 
 
 class PlanSerializer(serializers.Serializer[None]):
@@ -97,12 +101,17 @@ class PlanSerializer(serializers.Serializer[None]):
     expression = serializers.CharField(required=False, allow_blank=True)
     nodes = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True)
     reversibility = serializers.ChoiceField(Reversibility.choices, required=False)
+    order = serializers.ChoiceField(batches.ORDERS, required=False)
     soak_s = serializers.IntegerField(required=False, default=60)
     drain = serializers.BooleanField(required=False, default=True)
     lock_policy = serializers.ChoiceField(planning.LOCK_POLICIES, required=False, default="fail")
     versions_differ_at_most_s = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=1, max_value=86_400
     )
+    most_flow_share = serializers.FloatField(
+        required=False, default=planning.MOST_FLOW_SHARE, min_value=0.001, max_value=1,
+        help_text="of a business chain's flow, what may be out of service at the same time",
+    )  # fmt: skip
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         short = {name: attrs.pop(name) for name in SHORT_FORM if name in attrs}

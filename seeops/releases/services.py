@@ -42,6 +42,7 @@ def release_plan(
     gates: dict[str, Any] | None = None,
     lock_policy: str = "fail",
     versions_differ_at_most_s: int | None = None,
+    most_flow_share: float = planning.MOST_FLOW_SHARE,
     retry_of: Release | None = None,
 ) -> Release:
     """Freeze a plan and bind it to the ticket. A plan of the same ticket that was not started is replaced; what was approved
@@ -50,7 +51,7 @@ def release_plan(
     _require_named(ticket, parts)
     made = planning.draft(
         parts=parts, soak_s=soak_s, drain=drain, gates=gates, lock_policy=lock_policy,
-        versions_differ_at_most_s=versions_differ_at_most_s,
+        versions_differ_at_most_s=versions_differ_at_most_s, most_flow_share=most_flow_share,
     )  # fmt: skip
     _replace(actor, ticket)
     release = Release.objects.create(
@@ -265,16 +266,8 @@ def release_retry(*, actor: Any, release: Release) -> Release:
     rights.require(actor, "release.plan")
     if release.state not in (states.ROLLED_BACK, states.ABORTED, states.FAILED):
         raise RuleViolation(_("%(release)s is %(state)s: there is nothing to retry.") % _named(release))
-    plan = release.plan
-    parts = [
-        PartWish(part.service, part.version.number, part.expression, reversibility=part.reversibility)
-        for part in release.parts.select_related("service", "version")
-    ]
-    return release_plan(
-        actor=actor, ticket=release.ticket, parts=parts, soak_s=release.soak_s, drain=plan["drain"],
-        gates=plan.get("gates"), lock_policy=plan.get("policy", {}).get("locks", "fail"),
-        versions_differ_at_most_s=plan.get("versions_differ_at_most_s"), retry_of=release,
-    )  # fmt: skip
+    inputs = planning.inputs_again(release.plan, {part.service.name: part.service for part in release.parts.all()})
+    return release_plan(actor=actor, ticket=release.ticket, **inputs, retry_of=release)
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import Count
 
 from seeops.changes import closing
+from seeops.inventory.models import Service
+from seeops.releases.forecast import Pace, pace
 from seeops.releases.models import Batch, Release
 
 EARLIER_BATCHES = 12
@@ -25,6 +29,18 @@ def measured_turn_s(batch: Batch) -> float | None:
     own = [_measured(item) for item in deployed.filter(part=batch.part_id)]
     found = own or [_measured(item) for item in deployed.order_by("-pk")[:EARLIER_BATCHES]]
     return closing.per_turn_s(found)
+
+
+def paces(services: Iterable[Service]) -> dict[str, Pace]:
+    """The pace of each service from its last batches in any release; one query for each service."""
+    found = {}
+    for service in services:
+        deployed = Batch.objects.filter(
+            part__service=service.pk, started_at__isnull=False, deployed_at__isnull=False
+        ).annotate(count=Count("nodes"))
+        last = list(deployed.order_by("-pk")[:EARLIER_BATCHES])
+        found[service.name] = pace([_measured(batch) for batch in last], [batch.extensions for batch in last])
+    return found
 
 
 def _measured(batch: Batch) -> closing.Measured:

@@ -1,0 +1,43 @@
+"""Which replica leads each shard now, as the replicas themselves say it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+from seeops.cluster import door
+from seeops.core.errors import SeeOpsError
+
+# Together the questions may take this long; shards that were not asked by then are not known.
+BUDGET_S = 3.0
+REPLICA_TIMEOUT_S = 0.7
+
+
+def leaders(shards: Collection[int]) -> dict[int, str]:
+    """Centre of the leading replica by shard. A shard of which nobody says that he leads, or that does not answer in time, is
+    absent: not known. Of several that claim it, the one of the highest term leads."""
+    ends = time.monotonic() + BUDGET_S
+    found: dict[int, tuple[int, str]] = {}
+    try:
+        with door.translated():
+            known = door.client(REPLICA_TIMEOUT_S).shards()
+    except SeeOpsError:
+        return {}
+    for shard in sorted(shards):
+        for centre in known.get(str(shard), {}):
+            if time.monotonic() >= ends:
+                break
+            term = _leads_in_term(shard, centre)
+            if term is not None and (shard not in found or term > found[shard][0]):
+                found[shard] = (term, centre)
+    return {shard: centre for shard, (_, centre) in found.items()}
+
+
+def _leads_in_term(shard: int, centre: str) -> int | None:
+    """The term in which this replica leads; None when it does not, or does not answer."""
+    try:
+        with door.translated():
+            status = door.client(REPLICA_TIMEOUT_S).shard_status(shard, centre)
+    except SeeOpsError:
+        return None
+    return int(status["term"]) if status.get("role") == "leader" else None
