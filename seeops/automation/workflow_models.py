@@ -78,7 +78,8 @@ class WorkflowVersion(models.Model):
 
 
 class WorkflowRun(Leased):
-    """One run of one version. `current` is the step to begin next, or `done` / `failed`; `fence` names the run to others."""
+    """One run of one version. `current` is the step to begin next or under way outside of every fork, or `done` / `failed`;
+    `branches` are the places inside of forks (see `workflows.places`)."""
 
     number = models.CharField(max_length=20, unique=True)
     version = models.ForeignKey(WorkflowVersion, on_delete=models.PROTECT, related_name="runs")
@@ -88,6 +89,7 @@ class WorkflowRun(Leased):
     state = models.CharField(max_length=12, choices=states.RunState.choices, default=states.RunState.RUNNING)
     state_reason = models.TextField(blank=True)
     current = models.CharField(max_length=40)
+    branches = models.JSONField(default=dict, blank=True)
     pause_requested = models.BooleanField(default=False)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reason = models.TextField(blank=True)
@@ -121,6 +123,7 @@ class StepRun(Leased):
 
     run = models.ForeignKey(WorkflowRun, on_delete=models.CASCADE, related_name="steps")
     step = models.CharField(max_length=40)
+    branch = models.CharField(max_length=60, blank=True, default="", help_text=_("branch of a fork in which it runs"))
     attempt = models.PositiveIntegerField()
     kind = models.CharField(max_length=12)
     state = models.CharField(max_length=12, choices=states.StepState.choices)
@@ -152,7 +155,7 @@ class StepRun(Leased):
         constraints = [
             models.UniqueConstraint(fields=["run", "step", "attempt"], name="workflow_attempt_once"),
             models.UniqueConstraint(
-                fields=["run"], condition=Q(state__in=states.LIVE_STEP), name="workflow_one_step_at_a_time"
+                fields=["run", "branch"], condition=Q(state__in=states.LIVE_STEP), name="workflow_one_step_at_a_time"
             ),
         ]  # fmt: skip
 

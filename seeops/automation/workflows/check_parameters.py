@@ -8,18 +8,18 @@ from typing import Any
 import jsonschema
 
 from seeops.automation.workflows import references as refs
-from seeops.automation.workflows.definition import defaulted, successors
+from seeops.automation.workflows.definition import defaulted
 from seeops.automation.workflows.findings import Finding, finding
-from seeops.automation.workflows.graph import surely_before, surely_succeeded
+from seeops.automation.workflows.graph import Surely
 from seeops.automation.workflows.kinds import ALWAYS, KINDS, ORDERED, outputs_of, parameter_type
 from seeops.automation.workflows.values import fits, is_a, type_of
 
 
-def check_step(flow: dict[str, Any], name: str, around: Any) -> Iterator[Finding]:
-    """The findings about the parameters of step `name`."""
+def check_step(flow: dict[str, Any], name: str, around: Any, surely: Surely | None) -> Iterator[Finding]:
+    """The findings about the parameters of step `name`; without `surely` (the graph is broken) not what must run before."""
     step = flow["steps"][name]
     yield from _schema(name, step)
-    yield from _references(flow, name)
+    yield from _references(flow, name, surely)
     special = _SPECIAL.get(step["kind"])
     if special:
         yield from special(flow, name, step["parameters"], around)
@@ -66,7 +66,7 @@ def _schema(name: str, step: dict[str, Any]) -> Iterator[Finding]:
         yield finding("parameter", name, name=place or step["kind"], problem=error.message[:200])
 
 
-def _references(flow: dict[str, Any], name: str) -> Iterator[Finding]:
+def _references(flow: dict[str, Any], name: str, surely: Surely | None) -> Iterator[Finding]:
     step = flow["steps"][name]
     properties = KINDS[step["kind"]].parameters["properties"]
     for path, text in refs.texts(step["parameters"]):
@@ -79,7 +79,7 @@ def _references(flow: dict[str, Any], name: str) -> Iterator[Finding]:
             continue
         for piece in pieces:
             if isinstance(piece, refs.Reference):
-                yield from _known(flow, name, path, piece)
+                yield from _known(flow, name, path, piece, surely)
         if "." not in path and path in properties and any(isinstance(piece, refs.Reference) for piece in pieces):
             given = _type_of(flow, pieces[0]) if len(pieces) == 1 else "str"
             yield from _typed(name, path, text, given, parameter_type(properties[path]))
@@ -90,7 +90,9 @@ def _typed(name: str, path: str, text: str, given: str, wanted: str) -> Iterator
         yield finding("type", name, name=path, reference=text[:80], given=given, wanted=wanted)
 
 
-def _known(flow: dict[str, Any], name: str, path: str, piece: refs.Reference) -> Iterator[Finding]:
+def _known(
+    flow: dict[str, Any], name: str, path: str, piece: refs.Reference, surely: Surely | None
+) -> Iterator[Finding]:
     """Whether a reference names something that is there whenever the step runs."""
     if piece.scope == "run":
         if piece.field not in refs.RUN_FIELDS:
@@ -109,10 +111,11 @@ def _known(flow: dict[str, Any], name: str, path: str, piece: refs.Reference) ->
     if piece.field not in fields:
         yield finding("unknown-field", name, name=path, other=piece.step, field=piece.field, fields=", ".join(fields))
         return
-    graph = {key: [e for e in successors(each) if e[1] in flow["steps"]] for key, each in flow["steps"].items()}
-    if not surely_before(graph, flow["start"], piece.step, name):
+    if surely is None or name not in surely.ran:
+        return
+    if piece.step not in surely.ran[name]:
         yield finding("not-before", name, name=path, other=piece.step)
-    elif piece.field not in ALWAYS and not surely_succeeded(graph, flow["start"], piece.step, name):
+    elif piece.field not in ALWAYS and piece.step not in surely.succeeded[name]:
         yield finding("not-succeeded", name, name=path, other=piece.step, field=piece.field)
 
 

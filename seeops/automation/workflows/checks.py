@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from seeops.automation.workflows import check_parameters
+from seeops.automation.workflows import check_locks, check_parameters
 from seeops.automation.workflows.definition import normal, shape_problems, successors
 from seeops.automation.workflows.findings import ERROR, Finding, finding
-from seeops.automation.workflows.graph import cycle, reached
+from seeops.automation.workflows.graph import cycle, reached, surely
 from seeops.automation.workflows.kinds import ENDS, KINDS
+from seeops.automation.workflows.parallel import regions
 from seeops.automation.workflows.values import is_a
 
 __all__ = ["ERROR", "Around", "Finding", "check", "refused"]
@@ -20,7 +21,7 @@ __all__ = ["ERROR", "Around", "Finding", "check", "refused"]
 class Around:
     """What a workflow is checked against.
 
-    `playbooks`: code → {"options": {name: {"type", "required", "choices"}}, "from_form"}. `version(slug, number)`: the
+    `playbooks`: code → {"options": {name: {"type", "required", "choices"}}, "from_form", "changes_nodes"}. `version(slug, number)`: the
     definition of an approved version, or None. `calls`: slug → slugs that its newest version runs. `slug`: its own name.
     """
 
@@ -37,8 +38,15 @@ def check(definition: Any, around: Around) -> list[Finding]:
         return [finding("shape", _step_in(path), path=path or "–", problem=problem) for path, problem in broken]
     flow = normal(definition)
     found = [*_edges(flow), *_order(flow), *_recursion(flow, around)]
+    graph = edges(flow)
+    whole = flow["start"] in graph and not any(item.code == "cycle" for item in found)
+    parts = regions(flow) if whole else None
+    if parts is not None:
+        found += [finding(item.code, item.step, **item.values) for item in parts.problems]
+        found += check_locks.check_locks(flow, parts, around)
+    known = surely(flow, graph, parts) if parts is not None and not parts.problems else None
     for name in flow["steps"]:
-        found += check_parameters.check_step(flow, name, around)
+        found += check_parameters.check_step(flow, name, around, known)
     found += _inputs(flow)
     places = {name: place for place, name in enumerate(flow["steps"])}
     return sorted(found, key=lambda item: (item.severity != ERROR, places.get(item.step, -1)))
@@ -60,6 +68,9 @@ def edges(flow: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     return {name: [edge for edge in successors(step) if edge[1] in steps] for name, step in steps.items()}
 
 
+_MISSING = {"first": "no-branch-edge", "second": "no-branch-edge"}
+
+
 def _edges(flow: dict[str, Any]) -> Iterator[Finding]:
     steps = flow["steps"]
     if flow["start"] not in steps:
@@ -67,8 +78,8 @@ def _edges(flow: dict[str, Any]) -> Iterator[Finding]:
     for name, step in steps.items():
         outcomes = KINDS[step["kind"]].outcomes
         for outcome in outcomes:
-            if outcome not in step["next"]:
-                yield finding(f"no-{outcome}-edge", name)
+            if outcome not in step["next"] and outcome not in KINDS[step["kind"]].optional:
+                yield finding(_MISSING.get(outcome, f"no-{outcome}-edge"), name)
         for outcome, target in step["next"].items():
             if outcome not in outcomes:
                 yield finding("unknown-outcome", name, outcome=outcome, outcomes=", ".join(outcomes))

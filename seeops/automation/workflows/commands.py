@@ -17,7 +17,7 @@ from seeops.automation import workflow_states as states
 from seeops.automation.models import StepDecision, StepRun, WorkflowRun, WorkflowVersion
 from seeops.automation.services import RELATED_RIGHT
 from seeops.automation.workflow_states import RunState, StepState
-from seeops.automation.workflows import journal
+from seeops.automation.workflows import journal, places
 from seeops.automation.workflows.kinds import FAILURE, SUCCESS
 from seeops.automation.workflows.known import given_inputs, last_attempt
 from seeops.core.clock import now
@@ -143,18 +143,7 @@ def step_retry(*, actor: Any, run: WorkflowRun, step: str, reason: str) -> None:
     run = _locked(run)
     last = _settled_attempt(run, step)
     text = gettext_noop("goes on from %(step)s, attempt %(n)d") % {"step": step, "n": last.attempt + 1}
-    _change(
-        run,
-        actor,
-        "retry",
-        RunState.RUNNING,
-        text,
-        reason,
-        current=step,
-        finished_at=None,
-        pause_requested=False,
-        stumbles=0,
-    )
+    _go_on(run, actor, "retry", text, reason, step=step, target=step)
 
 
 @transaction.atomic
@@ -178,18 +167,24 @@ def step_pass_over(*, actor: Any, run: WorkflowRun, step: str, reason: str, as_f
     }
     journal.note(run, text, actor=actor, action="settle", step=last, before=before, after=last.state, reason=reason)
     target = run.version.definition["steps"][step]["next"][outcome]
-    _change(
-        run,
-        actor,
-        "settle",
-        RunState.RUNNING,
-        text,
-        reason,
-        current=target,
-        finished_at=None,
-        pause_requested=False,
-        stumbles=0,
-    )
+    _go_on(run, actor, "settle", text, reason, step=step, target=target, badly=as_failed)
+
+
+def _go_on(
+    run: WorkflowRun, actor: Any, action: str, text: str, reason: str, *, step: str, target: str, badly: bool = False
+) -> None:
+    """Let the run go on at `target`, in the branch of `step`; the forks around it are under way again."""
+    current, branches, forks = places.led_back(run, step, target, badly=badly)
+    for fork in reversed(forks):
+        last = last_attempt(run, fork)
+        if last is not None and last.state not in states.LIVE_STEP:
+            again = {"run": run, "step": fork, "branch": last.branch, "kind": last.kind, "parameters": last.parameters}
+            number = last.attempt + 1
+            StepRun.objects.create(
+                **again, attempt=number, key=f"{run.number}/{fork}/{number}", state=StepState.RUNNING, started_at=now()
+            )
+    going_on = {"current": current, "branches": branches, "finished_at": None, "pause_requested": False, "stumbles": 0}
+    _change(run, actor, action, RunState.RUNNING, text, reason, **going_on)
 
 
 def _settled_attempt(run: WorkflowRun, step: str) -> StepRun:

@@ -1,8 +1,4 @@
-"""How each kind of step is begun, looked after and stopped. Every function can be called again after a kill at any point.
-
-`begin` runs in the transaction that makes the attempt's row; it answers Settled when the step is over at once. `look` runs
-outside of transactions. `stop` asks a step of a cancelled run to end; `look` sees when it has.
-"""
+"""How each kind of step is begun, looked after and stopped (see `driver`)."""
 
 from __future__ import annotations
 
@@ -17,7 +13,9 @@ from seeops.automation.models import RunState as PlaybookState
 from seeops.automation.models import StepRun, WorkflowRun, WorkflowVersion
 from seeops.automation.workflow_states import RunState, StepState
 from seeops.automation.workflows import conditions, fencing, own_process
-from seeops.automation.workflows.kinds import BRANCH, NO, YES
+from seeops.automation.workflows.driver import Driver
+from seeops.automation.workflows.forking import Fork, Join
+from seeops.automation.workflows.kinds import BRANCH, FORK, JOIN, NO, YES
 from seeops.automation.workflows.settled import Settled, failed, once_more, succeeded, unknown
 from seeops.core.clock import now
 from seeops.core.errors import SeeOpsError, Unavailable
@@ -29,19 +27,6 @@ TRIAL_WAIT_S = 2
 LOOK_AGAIN_S = 1.5
 END_AFTER = dt.timedelta(seconds=20)
 DEEPEST = 5
-
-
-class Driver:
-    """A step that is over as soon as it begins."""
-
-    def begin(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        raise NotImplementedError
-
-    def look(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        return None
-
-    def stop(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        return Settled(StepState.CANCELLED)
 
 
 class Playbook(Driver):
@@ -107,9 +92,7 @@ def _nodes(told: dict[str, Any]) -> list[str]:
 class OwnProcess(Driver):
     """HTTP calls and scripts: a supervised process that does it and writes the outcome into the attempt's row."""
 
-    def begin(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        step.state = StepState.STARTING
-        return None
+    begins_as = StepState.STARTING
 
     def look(self, run: WorkflowRun, step: StepRun) -> Settled | None:
         if step.outcome:
@@ -154,10 +137,8 @@ class OwnProcess(Driver):
 class Gate(Driver):
     """A PromQL query that must meet its condition, without a break for some time. Unknown is not met."""
 
-    def begin(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        step.state = StepState.RUNNING
-        step.due_at = step.started_at + dt.timedelta(seconds=step.parameters["timeout_s"])
-        return None
+    def seconds(self, run: WorkflowRun, step: StepRun) -> float | None:
+        return float(step.parameters["timeout_s"])
 
     def look(self, run: WorkflowRun, step: StepRun) -> Settled | None:
         moment = now()
@@ -202,10 +183,10 @@ class Gate(Driver):
 class Approval(Driver):
     """People of a role say yes; one no is enough to refuse, silence is no."""
 
-    def begin(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        step.state = StepState.WAITING
-        step.due_at = step.started_at + dt.timedelta(seconds=step.parameters["expires_s"])
-        return None
+    begins_as = StepState.WAITING
+
+    def seconds(self, run: WorkflowRun, step: StepRun) -> float | None:
+        return float(step.parameters["expires_s"])
 
     def look(self, run: WorkflowRun, step: StepRun) -> Settled | None:
         decisions = list(step.decisions.select_related("person"))
@@ -223,11 +204,9 @@ class Approval(Driver):
 
 
 class Wait(Driver):
-    def begin(self, run: WorkflowRun, step: StepRun) -> Settled | None:
-        seconds = step.parameters["seconds"]
-        step.state = StepState.RUNNING
-        step.due_at = step.started_at + dt.timedelta(seconds=min(seconds, TRIAL_WAIT_S) if run.trial else seconds)
-        return None
+    def seconds(self, run: WorkflowRun, step: StepRun) -> float | None:
+        seconds = float(step.parameters["seconds"])
+        return min(seconds, TRIAL_WAIT_S) if run.trial else seconds
 
     def look(self, run: WorkflowRun, step: StepRun) -> Settled | None:
         return succeeded() if step.due_at and now() >= step.due_at else None
@@ -301,5 +280,5 @@ class Branch(Driver):
 
 DRIVERS: dict[str, Driver] = {
     "playbook": Playbook(), "http": OwnProcess(), "script": OwnProcess(), "promql": Gate(), "approval": Approval(),
-    "wait": Wait(), "workflow": SubWorkflow(), BRANCH.code: Branch(),
+    "wait": Wait(), "workflow": SubWorkflow(), BRANCH.code: Branch(), FORK.code: Fork(), JOIN.code: Join(),
 }  # fmt: skip

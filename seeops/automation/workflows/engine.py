@@ -16,10 +16,12 @@ from django.utils.translation import gettext_noop
 from seeops.automation import workflow_states as states
 from seeops.automation.models import StepRun, WorkflowRun
 from seeops.automation.workflow_states import RunState, StepState
-from seeops.automation.workflows import journal, known, trials
+from seeops.automation.workflows import journal, known, places, trials
 from seeops.automation.workflows.drivers import DRIVERS
 from seeops.automation.workflows.fencing import LEASE_S, fenced, run_to, step_to
 from seeops.automation.workflows.kinds import DONE, ENDS
+from seeops.automation.workflows.parallel import MAIN
+from seeops.automation.workflows.places import Place
 from seeops.automation.workflows.references import ReferenceProblem
 from seeops.automation.workflows.settled import Settled, failed
 from seeops.core import leases
@@ -27,7 +29,7 @@ from seeops.core.clock import now
 from seeops.core.errors import InvalidInput
 
 log = logging.getLogger(__name__)
-MOST_STEPS = 12
+MOST_STEPS = 24
 MOST_STUMBLES = 5
 MOST_AGAIN = 3
 
@@ -66,33 +68,60 @@ def _load(run_id: int, epoch: int) -> WorkflowRun | None:
 
 
 def _turn_of(run: WorkflowRun) -> bool:
-    """One thing that is due. False when nothing is due now."""
-    live = run.steps.filter(state__in=states.LIVE_STEP).first()
+    """One thing that is due, in whichever branch. False when nothing is due now."""
+    live = {step.branch: step for step in run.steps.filter(state__in=states.LIVE_STEP).order_by("id")}
     if run.state == RunState.CANCELLING:
-        return _cancel(run, live)
-    if live is None:
-        return _go_on(run)
-    settled = DRIVERS[live.kind].look(run, live)
-    if settled is None:
-        return live.state in (StepState.LOST,)
-    with fenced(run):
-        _finish(run, live, settled)
-    return True
+        return _cancel(run, list(live.values()))
+    if run.current in ENDS and not live:
+        return _end(run)
+    here = places.open_places(run, live.values())
+    return any(_go_on(run, place, live.get(place.branch)) for place in here) or _come_to_rest(run, here, live)
 
 
-def _go_on(run: WorkflowRun) -> bool:
-    """Begin the step that is due, or end the run."""
-    if run.current in ENDS:
-        state = RunState.DONE if run.current == DONE else RunState.FAILED
-        with fenced(run):
-            run_to(run, state, _ending(run, state), finished_at=now(), pause_requested=False)
-        return False
-    with fenced(run):
-        if run.pause_requested:
-            run_to(run, RunState.PAUSED, gettext_noop("paused before the next step"))
+def _go_on(run: WorkflowRun, place: Place, step: StepRun | None) -> bool:
+    """Begin what is due at a place, or look whether what is under way there has ended."""
+    if step is None:
+        if place.stop:
+            with fenced(run):
+                places.stopped(run, place.branch)
+            return True
+        if place.held or run.pause_requested:
             return False
-        _begin(run)
+        with fenced(run):
+            _begin(run, place)
+        return True
+    if place.branch != MAIN:
+        with fenced(run):
+            step.run = run  # a look may take a while, and there may be several: each under a fresh lease
+    driver = DRIVERS[step.kind]
+    settled = driver.stop(run, step) if place.stop else driver.look(run, step)
+    if settled is None:
+        return step.state == StepState.LOST
+    with fenced(run):
+        _finish(run, step, settled, stopped=place.stop)
     return True
+
+
+def _come_to_rest(run: WorkflowRun, here: list[Place], live: dict[str, StepRun]) -> bool:
+    """Hold when every branch that is left waits for a person; pause when nothing is under way any more."""
+    leaves = [place for place in here if place.branch not in live or live[place.branch].kind != "fork"]
+    held = [place for place in leaves if place.held]
+    if held and len(held) == len(leaves):
+        unsure = known.last_attempt(run, held[0].at)
+        text = gettext_noop("%(step)s: %(problem)s") % {"step": held[0].at, "problem": unsure.problem if unsure else ""}
+        with fenced(run):
+            run_to(run, RunState.HOLDING, text, step=unsure)
+    elif run.pause_requested and not any(place.branch in live for place in leaves):
+        with fenced(run):
+            run_to(run, RunState.PAUSED, gettext_noop("paused before the next step"))
+    return False
+
+
+def _end(run: WorkflowRun) -> bool:
+    state = RunState.DONE if run.current == DONE else RunState.FAILED
+    with fenced(run):
+        run_to(run, state, _ending(run, state), finished_at=now(), pause_requested=False)
+    return False
 
 
 def _ending(run: WorkflowRun, state: str) -> str:
@@ -102,23 +131,19 @@ def _ending(run: WorkflowRun, state: str) -> str:
     return f"{last.step}: {last.problem}" if last else gettext_noop("it was led to its failed end")
 
 
-def _begin(run: WorkflowRun) -> None:
+def _begin(run: WorkflowRun, place: Place) -> None:
     """Make the attempt's row and begin it, in the transaction of `fenced`."""
-    flow = run.version.definition["steps"][run.current]
-    before = known.last_attempt(run, run.current)
+    name = place.at
+    flow = run.version.definition["steps"][name]
+    before = known.last_attempt(run, name)
     attempt = before.attempt + 1 if before else 1
     # What may have been done already keeps its name, so that whoever knows it does not do it twice.
     unsure = before is not None and before.state == StepState.UNKNOWN
-    key = before.key if before is not None and unsure else f"{run.number}/{run.current}/{attempt}"
+    key = before.key if before is not None and unsure else f"{run.number}/{name}/{attempt}"
     step = StepRun(
-        run=run,
-        step=run.current,
-        attempt=attempt,
-        kind=flow["kind"],
-        state=StepState.STARTING,
-        key=key,
+        run=run, step=name, branch=place.branch, attempt=attempt, kind=flow["kind"], state=StepState.STARTING, key=key,
         started_at=now(),
-    )
+    )  # fmt: skip
     settled = _told(run, step, flow)
     if settled is None and run.trial and trials.left_out(step.kind, step.parameters):
         settled = Settled(StepState.PRETENDED, "success", trials.empty_outputs(flow))
@@ -129,7 +154,7 @@ def _begin(run: WorkflowRun) -> None:
     journal.note(run, text, actor=journal.engine(), action="step", step=step, after=step.state)
     if settled is not None:
         _finish(run, step, settled)
-    elif step.state == StepState.WAITING:
+    elif step.state == StepState.WAITING and run.state != RunState.WAITING:
         run_to(run, RunState.WAITING, str(step.parameters.get("question", "")), step=step)
 
 
@@ -144,35 +169,50 @@ def _told(run: WorkflowRun, step: StepRun, flow: dict[str, Any]) -> Settled | No
     return known.unfit(flow["kind"], step.parameters)
 
 
-def _finish(run: WorkflowRun, step: StepRun, settled: Settled) -> None:
+def _finish(run: WorkflowRun, step: StepRun, settled: Settled, *, stopped: bool = False) -> None:
     """Write how an attempt ended and what follows it, in the transaction of `fenced`."""
     text = settled.problem or gettext_noop("ended")
     step_to(
         run, step, settled.state, text, outcome=settled.outcome, outputs=settled.outputs, problem=settled.problem,
         finished_at=now(),
     )  # fmt: skip
-    if run.state == RunState.WAITING:
+    if run.state == RunState.WAITING and not run.steps.filter(state=StepState.WAITING).exists():
         run_to(run, RunState.RUNNING, "", step=step)
-    if settled.outcome:
-        target = run.version.definition["steps"][step.step]["next"][settled.outcome]
-        leases.write(WorkflowRun, run.pk, epoch=run.epoch, current=target)
-        run.current = target
+    if stopped:
+        places.stopped(run, step.branch)
+    elif settled.outcome:
+        places.move(run, step, settled.outcome)
     elif not settled.again or step.attempt >= MOST_AGAIN:
-        text = gettext_noop("%(step)s: %(problem)s") % {"step": step.step, "problem": settled.problem}
-        run_to(run, RunState.HOLDING, text, step=step)
+        _wait_for_a_person(run, step, settled)
 
 
-def _cancel(run: WorkflowRun, live: StepRun | None) -> bool:
-    if live is not None:
-        settled = DRIVERS[live.kind].stop(run, live)
+def _wait_for_a_person(run: WorkflowRun, step: StepRun, settled: Settled) -> None:
+    """Hold: a branch alone while others go on, the run when there is no other."""
+    if step.branch != MAIN:
+        places.hold(run, step.branch)
+        return
+    text = gettext_noop("%(step)s: %(problem)s") % {"step": step.step, "problem": settled.problem}
+    run_to(run, RunState.HOLDING, text, step=step)
+
+
+def _cancel(run: WorkflowRun, live: list[StepRun]) -> bool:
+    """Stop what is under way, forks last; cancelled when nothing is. What was stopped in a branch waits for a person, should
+    somebody let the run go on."""
+    at_work = [step for step in live if step.kind != "fork"]
+    for step in at_work or live:
+        settled = DRIVERS[step.kind].stop(run, step) if at_work else Settled(StepState.CANCELLED)
         if settled is None:
-            return False
+            continue
         with fenced(run):
             step_to(
-                run, live, settled.state, settled.problem or gettext_noop("stopped"), outputs=settled.outputs,
+                run, step, settled.state, settled.problem or gettext_noop("stopped"), outputs=settled.outputs,
                 problem=settled.problem, finished_at=now(),
             )  # fmt: skip
+            if step.branch != MAIN:
+                places.hold(run, step.branch)
         return True
+    if live:
+        return False
     with fenced(run):
         run_to(run, RunState.CANCELLED, gettext_noop("cancelled"), finished_at=now(), pause_requested=False)
     return False

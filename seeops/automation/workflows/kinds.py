@@ -12,6 +12,8 @@ from typing import Any
 from seeops.automation.workflows.values import TYPES
 
 SUCCESS, FAILURE, YES, NO = "success", "failure", "yes", "no"
+WAYS = ("first", "second", "third", "fourth")
+ALL, ANY_OF = "all", "any"
 DONE, FAILED = "done", "failed"
 ENDS = (DONE, FAILED)
 # Every step answers these, also when it failed.
@@ -28,7 +30,8 @@ def _(text: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """`acts` says whether it changes something outside: such a step is never repeated when its outcome is unknown."""
+    """`acts` says whether it changes something outside: such a step is never repeated when its outcome is unknown. Of its
+    `outcomes` those that are `optional` may lead nowhere."""
 
     code: str
     title: str
@@ -37,6 +40,7 @@ class Kind:
     outputs: dict[str, str] = field(default_factory=dict)
     outcomes: tuple[str, ...] = (SUCCESS, FAILURE)
     acts: bool = False
+    optional: tuple[str, ...] = ()
 
 
 def _object(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -56,6 +60,9 @@ def _flag(title: str, *, description: str = "") -> dict[str, Any]:
 
 
 _VALUES = {"type": "object", "title": _("Inputs"), "default": {}, "x-widget": "map"}
+_SERVICE = _text(
+    _("Changes the service (keeps to its freezes and locks)"), **{"x-literal": True, "x-widget": "service"}
+)
 _REPEATABLE = _flag(
     _("May be repeated"),
     description=_(
@@ -90,6 +97,7 @@ HTTP = Kind(
         expect={"type": "array", "items": {"type": "integer", "minimum": 100, "maximum": 599},
                 "title": _("Expected statuses (any 2xx when empty)"), "x-widget": "lines"},
         timeout_s=_whole(_("Longest wait, in seconds"), 1, 60, 10),
+        service=_SERVICE,
         repeatable=_REPEATABLE,
     ),
     {"code": "int", "body": "str", "json": "any"}, acts=True,
@@ -136,6 +144,7 @@ SCRIPT = Kind(
         time_s=_whole(_("Longest time, in seconds"), 1, 600, 30),
         cpu_s=_whole(_("Processor time, in seconds"), 1, 600, 10),
         memory_mb=_whole(_("Memory, in MB"), 32, 1024, 256),
+        service=_SERVICE,
         repeatable=_REPEATABLE,
     ),
     {"exit_code": "int", "output": "str"}, acts=True,
@@ -163,8 +172,23 @@ BRANCH = Kind(
     {"chosen": "bool"}, outcomes=(YES, NO, FAILURE),
 )  # fmt: skip
 
+FORK = Kind(
+    "fork", _("Fork"), _("Begins two to four branches at the same time; all of them lead to one join."),
+    _object([]), outcomes=WAYS, optional=WAYS[2:],
+)  # fmt: skip
+JOIN = Kind(
+    "join", _("Join"),
+    _("Brings the branches of a fork together. A branch arrives badly when it comes by a failure, well otherwise."),
+    _object(
+        ["rule"],
+        rule={"type": "string", "title": _("Goes on when"), "enum": [ALL, ANY_OF], "default": ALL, "x-literal": True,
+              "description": _("all: every branch has come, and well. any: the first has come well; the others are stopped.")},
+    ),
+    {"well": "int", "badly": "int"},
+)  # fmt: skip
+
 KINDS: dict[str, Kind] = {
-    kind.code: kind for kind in (PLAYBOOK, HTTP, PROMQL, APPROVAL, WAIT, SCRIPT, WORKFLOW, BRANCH)
+    kind.code: kind for kind in (PLAYBOOK, HTTP, PROMQL, APPROVAL, WAIT, SCRIPT, WORKFLOW, BRANCH, FORK, JOIN)
 }
 _OF_SCHEMA = {
     "string": "str", "integer": "int", "number": "number", "boolean": "bool", "array": "list", "object": "map",

@@ -43,6 +43,7 @@ def around(slug: str) -> Around:
     books = {
         book.code: {
             "from_form": book.from_form,
+            "changes_nodes": book.changes_nodes,
             "options": {
                 o.name: {"type": o.type, "required": o.required, "choices": list(o.choices)} for o in book.options
             },
