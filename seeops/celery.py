@@ -10,8 +10,28 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import import_modules
+from kombu.transport import redis as transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "seeops.settings")
+
+
+class UnackedOfTheLiving(transport.QoS):
+    """Puts unacknowledged messages back only through a connection that still is one.
+
+    When the broker dies, the transport closes its channels after their connection is gone, and putting messages back then
+    raises an AttributeError that ends the whole worker, just when it should reconnect. What cannot be put back is repeated
+    by the reconcilers.
+    """
+
+    def restore_unacked(self, client: Any = None) -> None:
+        connection = self.channel.connection
+        if connection is None or connection.client is None:
+            self._delivered.clear()
+            return
+        super().restore_unacked(client)
+
+
+transport.Channel.QoS = UnackedOfTheLiving
 app = Celery("seeops")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

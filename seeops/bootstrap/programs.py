@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from . import monitoring, tools, valkey
 from .paths import VENV, VENV_PYTHON, Instance
 
+# Two workers look after releases and runs: when one dies, the other goes on while the first comes back. The second does nothing
+# else, so that long work of the other queue never stands in a release's way.
+WORKERS = (("worker", "default,release", 2), ("worker-release", "release", 1))
+
 
 @dataclass(frozen=True)
 class Program:
@@ -61,19 +65,11 @@ def programs(instance: Instance, embedded: set[str]) -> list[Program]:
         command = monitoring.prometheus_command(instance)
         found.append(Program("prometheus", command, 60, stop_wait_s=30, after_console=True))
     celery = [str(VENV / "bin" / "celery"), "-A", "seeops.celery"]
-    worker = [
-        "worker",
-        "-Q",
-        "default,release",
-        "--pool",
-        "prefork",
-        "--concurrency",
-        "2",
-        "--max-tasks-per-child",
-        "200",
-    ]
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO", "-n", f"worker-{instance.base}@%h"]
-    found.append(Program("worker", [*celery, *worker, *quiet], 40, stop_wait_s=30, after_console=True))
+    for name, queues, concurrency in WORKERS:
+        worker = ["worker", "-Q", queues, "--pool", "prefork", "--concurrency", str(concurrency)]
+        worker += ["--max-tasks-per-child", "200", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        command = [*celery, *worker, "-n", f"{name}-{instance.base}@%h"]
+        found.append(Program(name, command, 40, stop_wait_s=30, after_console=True))
     beat = ["beat", "--loglevel", "INFO", "--pidfile=", "--schedule", str(instance.run / "beat-schedule")]
     found.append(Program("beat", [*celery, *beat], 50, after_console=True))
     if "alertmanager" in embedded:

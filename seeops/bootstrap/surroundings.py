@@ -69,6 +69,9 @@ def process_environment(instance: Instance, given: Mapping[str, str]) -> dict[st
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(ROOT),
         "DJANGO_SETTINGS_MODULE": "seeops.settings",
+        # Celery would have Django check itself at every start of a worker, which loads every page: a killed worker would be
+        # back seconds later. The checks run in set-up and tests.
+        "CELERY_SKIP_CHECKS": "1",
         "NUMBA_CACHE_DIR": str(ROOT / "var" / "numba-cache"),
     }
 

@@ -17,7 +17,7 @@ from seeops.bootstrap.readiness import nodes_seen, orders_flow
 from tests.polling import eventually
 from tests.product import Product
 
-PROGRAMS = ("postgres", "valkey", "cluster", "web", "worker", "beat", "prometheus", "alertmanager")
+PROGRAMS = ("postgres", "valkey", "cluster", "web", "worker", "worker-release", "beat", "prometheus", "alertmanager")
 
 
 def healthy(product: Product) -> bool:

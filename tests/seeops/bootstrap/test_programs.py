@@ -21,14 +21,37 @@ def parsed(instance: Instance, wanted: list[Program]) -> configparser.ConfigPars
 def test_all_parts_run_and_outside_parts_do_not(tmp_path) -> None:
     instance = Instance(tmp_path, 24000)
     names = {program.name for program in programs(instance, EVERYTHING)}
-    assert names == {"postgres", "valkey", "cluster", "web", "worker", "beat", "prometheus", "alertmanager"}
-    assert {program.name for program in programs(instance, set())} == {"cluster", "web", "worker", "beat"}
+    assert names == {
+        "postgres",
+        "valkey",
+        "cluster",
+        "web",
+        "worker",
+        "worker-release",
+        "beat",
+        "prometheus",
+        "alertmanager",
+    }
+    assert {program.name for program in programs(instance, set())} == {
+        "cluster",
+        "web",
+        "worker",
+        "worker-release",
+        "beat",
+    }
 
 
 def test_parts_stop_in_the_opposite_order_of_what_they_need(tmp_path) -> None:
     order = {program.name: program.priority for program in programs(Instance(tmp_path, 24000), EVERYTHING)}
     assert order["postgres"] < order["web"] < order["worker"] < order["beat"]
     assert order["cluster"] < order["worker"]
+
+
+def test_releases_have_two_workers_one_of_them_their_own(tmp_path) -> None:
+    commands = {program.name: program.command for program in programs(Instance(tmp_path, 24000), EVERYTHING)}
+    queues = {name: command[command.index("-Q") + 1] for name, command in commands.items() if "worker" in command}
+    assert queues == {"worker": "default,release", "worker-release": "release"}
+    assert len({command[-1] for command in commands.values() if "worker" in command}) == 2
 
 
 def test_paths_with_percent_and_space_survive(tmp_path) -> None:
@@ -42,7 +65,7 @@ def test_everything_restarts_and_writes_bounded_logs(tmp_path) -> None:
     instance = Instance(tmp_path, 24000)
     parser = parsed(instance, programs(instance, EVERYTHING))
     sections = [parser[name] for name in parser.sections() if name.startswith("program:")]
-    assert len(sections) == 8
+    assert len(sections) == 9
     assert all(section["autorestart"] == "true" for section in sections)
     assert all(section["stdout_logfile_maxbytes"] == "10MB" for section in sections)
 
