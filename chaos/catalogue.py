@@ -1,4 +1,4 @@
-"""`python -m chaos.catalogue`: every experiment and every activity as one JSON document on standard output.
+"""`python -m chaos.catalogue [FOLDER]`: every experiment and every activity as one JSON document on standard output.
 
 {"experiments": [{code, title, description, digest, path, declared, steps, probes}], "problems": [{file, why}],
  "activities": [{type, name, doc, arguments}]}. A file that does not fit is named under problems; the others are listed.
@@ -47,4 +47,4 @@ def _entry(found: document.Document, path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(catalogue(), sys.stdout, default=str)
+    json.dump(catalogue(Path(sys.argv[1]) if len(sys.argv) > 1 else document.FOLDER), sys.stdout, default=str)

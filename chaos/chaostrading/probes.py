@@ -17,6 +17,7 @@ __all__ = [
     "client_p99_ms",
     "client_success",
     "duplicate_orders",
+    "feed_gaps",
     "leaderless_shards",
     "longest_wait_s",
     "lost_orders",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 COMPARISONS = 6
 COMPARE_EVERY_S = 0.5
+_gaps_before: dict[str, int] = {}
 
 
 def _samples(over_s: float) -> list[sampling.Sample]:
@@ -76,6 +78,19 @@ def lost_orders(configuration: Configuration = None, secrets: Secrets = None) ->
 def duplicate_orders(configuration: Configuration = None, secrets: Secrets = None) -> int:
     """Orders executed twice, counted since the load began."""
     return _samples(10.0)[-1].duplicates
+
+
+def feed_gaps(configuration: Configuration = None, secrets: Secrets = None) -> int:
+    """How often the gateway found a gap in the sequence of a shard's events, counted since this was first asked."""
+    client = cluster(configuration)
+    shards = attempt("ask the gateway", client.gateway_status)["shards"]
+    gaps = {str(shard): int(found["feed_gaps"]) for shard, found in shards.items()}
+    if not gaps:
+        raise ActivityFailed("the gateway follows no shard")
+    for shard, count in gaps.items():
+        # A gateway that was started again counts anew.
+        _gaps_before[shard] = min(_gaps_before.get(shard, count), count)
+    return sum(count - _gaps_before[shard] for shard, count in gaps.items())
 
 
 def leaderless_shards(configuration: Configuration = None, secrets: Secrets = None) -> int:

@@ -93,6 +93,8 @@ class ConfigurationChange(Leased):
     )
     fence = models.BigIntegerField(default=0)
     batch = models.PositiveIntegerField(default=0, help_text=_("the batch under way or done last; 1 is a single node"))
+    reversing = models.BooleanField(default=False, help_text=_("what is under way puts back what nodes had"))
+    stumbles = models.PositiveSmallIntegerField(default=0, help_text=_("runs in a row whose process was lost"))
     run = models.ForeignKey("automation.Run", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -140,6 +140,7 @@ class RunEvent(models.Model):
 from seeops.automation.booking_models import Booking, BookingMoment  # noqa: E402
 from seeops.automation.collection_models import LogCollection  # noqa: E402
 from seeops.automation.configuration_models import (  # noqa: E402
+    CHANGE_REVERSIBLE,
     ConfigurationChange,
     ConfigurationContent,
     ConfigurationRow,
@@ -157,6 +158,7 @@ from seeops.automation.workflow_models import (  # noqa: E402
 )
 
 __all__ = [
+    "CHANGE_REVERSIBLE",
     "LIVE_STATES",
     "MARK",
     "Booking",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from seeops.automation import scheduling, services
+from seeops.automation import (
+    booking,
+    collection,
+    configuration_engine,
+    inspection,
+    scheduling,
+    services,
+)
 from seeops.automation.workflows import engine
 from seeops.celery import app
 
@@ -33,8 +40,40 @@ def schedules_due_task() -> None:
     scheduling.start_due()
 
 
+@app.task(expires=10)
+def bookings_due_task() -> None:
+    booking.start_due()
+
+
+@app.task(expires=10)
+def inspections_settle_task() -> None:
+    inspection.settle()
+
+
+@app.task
+def configuration_advance_task(change_id: int) -> None:
+    configuration_engine.advance(change_id)
+
+
+@app.task(expires=10)
+def configurations_reconcile_task() -> None:
+    for change_id in configuration_engine.live():
+        configuration_engine.advance(change_id)
+
+
+@app.task(expires=300)
+def logs_keep_task() -> None:
+    """Pack what killed runs left, delete what is past its time."""
+    collection.reconcile()
+    collection.expire()
+
+
 BEAT_SCHEDULE = {
     "automation-reconcile": {"task": runs_reconcile_task.name, "schedule": 2.0},
+    "bookings-due": {"task": bookings_due_task.name, "schedule": 5.0},
+    "configurations-reconcile": {"task": configurations_reconcile_task.name, "schedule": 2.0},
+    "inspections-settle": {"task": inspections_settle_task.name, "schedule": 2.0},
+    "logs-keep": {"task": logs_keep_task.name, "schedule": 60.0},
     "schedules-due": {"task": schedules_due_task.name, "schedule": 5.0},
     "workflows-reconcile": {"task": workflows_reconcile_task.name, "schedule": 2.0},
 }

@@ -18,7 +18,7 @@ from seeops.capacity.supervision import Duty
 from seeops.capacity.supervision import advance as supervise
 from seeops.cluster import door
 from seeops.core.enqueue import poke
-from seeops.core.errors import Conflict, RuleViolation, SeeOpsError
+from seeops.core.errors import Conflict, InvalidInput, RuleViolation, SeeOpsError
 from seeops.core.live import announce
 from seeops.core.numbering import next_number
 
@@ -124,7 +124,19 @@ def _test_unbegun() -> dict[str, Any]:
 def shadow_start(*, actor: Any, shard: int, centre: str, candidate: str, reason: str) -> ShadowRun:
     """Queue a shadow run of a shard's journal into a candidate. Raises InvalidInput, Unavailable, Conflict."""
     rights.require(actor, "capacity.shadow")
+    return shadow_queue(actor=actor, shard=shard, centre=centre, candidate=candidate, reason=reason)
+
+
+def shadow_queue(
+    *, actor: Any, shard: int, centre: str, candidate: str, reason: str, digest: str | None = None
+) -> ShadowRun:
+    """The same for a release's gate, which follows from an approved plan. `digest`: the only package that will do."""
     chosen, journal = selectors.candidate(candidate), selectors.journal(shard, centre)
+    if digest is not None and chosen.digest != digest:
+        raise InvalidInput(
+            _("The package of %(candidate)s is not the one of the plan.") % {"candidate": chosen.title},
+            field="candidate",
+        )
     try:
         with transaction.atomic():
             numbered = next_number(ShadowRun, "SHD")
@@ -157,6 +169,11 @@ def shadow_start(*, actor: Any, shard: int, centre: str, candidate: str, reason:
 def shadow_stop(*, actor: Any, shadow: ShadowRun, reason: str) -> None:
     """End a shadow run; it then cannot be judged. Can be repeated."""
     rights.require(actor, "capacity.shadow")
+    shadow_end(actor=actor, shadow=shadow, reason=reason)
+
+
+def shadow_end(*, actor: Any, shadow: ShadowRun, reason: str) -> None:
+    """The same for the gate that began it."""
     _stop(actor, shadow, reason, "shadow.stop", _tasks().shadow_advance, ("shadows", f"shadow-run-{shadow.pk}"))
     process.kill(shadow)  # it reads copies and writes its report in one piece: nothing is left half done
 

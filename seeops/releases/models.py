@@ -271,3 +271,19 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"{self.batch_id} {self.outcome}"
+
+
+# Django finds models in this module; gates have a package of their own.
+from seeops.releases.gates.models import Gate  # noqa: E402
+
+__all__ = [
+    "Batch",
+    "BatchNode",
+    "BatchRun",
+    "Gate",
+    "Outcome",
+    "Release",
+    "ReleaseEvent",
+    "ReleasePart",
+    "Verdict",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seeops.celery import app
 from seeops.releases import engine
+from seeops.releases.gates import watch
 
 
 @app.task
@@ -15,6 +16,7 @@ def release_advance(release_id: int) -> None:
 def releases_reconcile() -> None:
     for release_id in engine.active():
         engine.advance(release_id)
+    watch.sweep()
 
 
 BEAT_SCHEDULE = {"releases-reconcile": {"task": releases_reconcile.name, "schedule": 2.0}}

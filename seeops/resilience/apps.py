@@ -6,6 +6,8 @@ class ResilienceConfig(AppConfig):
 
     def ready(self) -> None:
         from seeops.cluster import occupied
-        from seeops.resilience import selectors
+        from seeops.releases.gates import ports
+        from seeops.resilience import gate, selectors
 
         occupied.register("experiments", selectors.why_occupied)
+        ports.faults_by(gate.Gates())

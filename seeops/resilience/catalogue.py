@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.http import Http404
@@ -59,11 +60,15 @@ def experiment(code: str) -> Experiment:
         raise Http404(code) from error
 
 
-def _ask() -> Catalogue:
+def of_folder(folder: Path) -> Catalogue:
+    """The experiments of another folder. Raises Unavailable."""
+    return _ask(str(folder))
+
+
+def _ask(*folder: str) -> Catalogue:
+    command = [sys.executable, "-m", "chaos.catalogue", *folder]
     try:
-        answer = subprocess.run(
-            [sys.executable, "-m", "chaos.catalogue"], cwd=BASE_DIR, capture_output=True, timeout=TIMEOUT_S, check=True
-        )
+        answer = subprocess.run(command, cwd=BASE_DIR, capture_output=True, timeout=TIMEOUT_S, check=True)
     except (subprocess.SubprocessError, OSError) as error:
         raise Unavailable(_("The experiment files could not be read: %(error)s.") % {"error": error}) from error
     found = json.loads(answer.stdout)

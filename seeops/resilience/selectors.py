@@ -74,8 +74,8 @@ def body(experiment: Experiment) -> dict[str, Any]:
     return found
 
 
-def facts(experiment: Experiment) -> guard.Facts:
-    """What the guard needs to know at this moment."""
+def facts(experiment: Experiment, *, on_behalf: str = "") -> guard.Facts:
+    """What the guard needs to know at this moment. `on_behalf`: the release whose gate asks; it is no obstacle to itself."""
     declared = experiment.declared
     found = prediction.hits(experiment.steps)
     pulled = lever()
@@ -85,7 +85,7 @@ def facts(experiment: Experiment) -> guard.Facts:
         lever_pulled=pulled is not None and pulled.pulled,
         running=[run.number for run in active_runs()],
         occupied=occupied.by_others("experiments"),
-        releases_on_targets=_releases(set(declared["services"]), everything=bool(whole)),
+        releases_on_targets=_releases(set(declared["services"]), everything=bool(whole), but=on_behalf),
         critical_alerts=[str(group) for group in alerts.open_groups().filter(severity=Severity.CRITICAL)[:5]],
         cluster_answers=bool(session_phase()),
         cells=_cells(found, members),
@@ -145,8 +145,8 @@ def _shards(found: Sequence[prediction.Hit], members: Sequence[Member], whole: S
     return rows
 
 
-def _releases(services: set[str], *, everything: bool) -> list[str]:
-    running = Release.objects.filter(state__in=release_states.ACTIVE)
+def _releases(services: set[str], *, everything: bool, but: str = "") -> list[str]:
+    running = Release.objects.filter(state__in=release_states.ACTIVE).exclude(number=but)
     if not everything:
         running = running.filter(parts__service__name__in=services).distinct()
     return list(running.values_list("number", flat=True))

@@ -29,8 +29,13 @@ OVERDUE = dt.timedelta(seconds=180)
 def experiment_start(*, actor: Any, experiment: Experiment, reason: str) -> ExperimentRun:
     """Check everything, freeze what the topology predicts, and queue the run. Raises RuleViolation with every reason."""
     rights.require(actor, "experiment.run")
-    if reasons := guard.refusals(selectors.facts(experiment)):
-        raise RuleViolation(" ".join(reasons), code="unsafe")
+    return experiment_queue(actor=actor, experiment=experiment, reason=reason)
+
+
+def experiment_queue(*, actor: Any, experiment: Experiment, reason: str, on_behalf: str = "") -> ExperimentRun:
+    """The same for the gate of a release (`on_behalf`), which follows from an approved plan: the guard asks all it ever asks."""
+    if reasons := guard.refusals(selectors.facts(experiment, on_behalf=on_behalf)):
+        raise RuleViolation(" ".join(map(str, reasons)), code="unsafe")
     prediction, digest = selectors.predict(experiment)
     try:
         with transaction.atomic():
@@ -77,6 +82,11 @@ def _next_number() -> str:
 def experiment_stop(*, actor: Any, run: ExperimentRun, reason: str) -> None:
     """Ask a run to end and clear its faults. Can be repeated."""
     rights.require(actor, "experiment.stop")
+    experiment_end(actor=actor, run=run, reason=reason)
+
+
+def experiment_end(*, actor: Any, run: ExperimentRun, reason: str) -> None:
+    """The same for the gate that began it."""
     with transaction.atomic():
         stopped = ExperimentRun.objects.filter(pk=run.pk, state__in=[RunState.STARTING, RunState.RUNNING]).update(
             state=RunState.STOPPING, stop_reason=reason

@@ -147,6 +147,14 @@ class Migration(migrations.Migration):
                         default=0, help_text="the batch under way or done last; 1 is a single node"
                     ),
                 ),
+                (
+                    "reversing",
+                    models.BooleanField(default=False, help_text="what is under way puts back what nodes had"),
+                ),
+                (
+                    "stumbles",
+                    models.PositiveSmallIntegerField(default=0, help_text="runs in a row whose process was lost"),
+                ),
                 ("stop_requested_at", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
