@@ -1,7 +1,7 @@
 """Which nodes go into which batch: by centre, redundancy group and the part a node plays in its shard. Pure and deterministic.
 
 A service is spread over the centres in proportion to their size, the standby centre first (or one centre is finished after the
-other, SPREAD and CENTRES); before the last batch no centre gives more nodes to a batch than it can spare, and never its last one.
+other, SPREAD and CENTRES); before the last batch no centre gives more nodes to a batch than it can spare, and its last one only when nothing else is left.
 No batch holds two replicas of one shard, since a shard keeps its majority only while one of them is away, and the replica that
 leads comes after all others of its shard.
 """
@@ -122,15 +122,11 @@ def _spread(cut: Sequence[Step], members: Sequence[Member], spare: Mapping[str, 
     for number, step in enumerate(cut, start=1):
         last = number == len(cut)
         wanted = step.count + carried
-        chosen = _choose(wanted, queues, taken, spare, last=last)
+        chosen = _choose(wanted, queues, taken, spare, last=last) or _choose(1, queues, taken, spare, last=True)
         carried = wanted - len(chosen)
         if carried and not last:
             warnings.append(
                 f"Batch {number} takes {len(chosen)} of {wanted} nodes, so that every centre keeps what it needs."
-            )
-        if not chosen:
-            raise PlanError(
-                f"Batch {number} ({step.term}) is empty: no centre can spare another node before the last batch."
             )
         found.append((step, chosen))
     return found

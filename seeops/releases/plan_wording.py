@@ -27,7 +27,6 @@ BATCHES = (
     _("%(centres)s has no node to spare: taking one away leaves less than is needed there. Bring a node back, plan for the other centres, or accept one node less for the time of the release."),
     _("%(centre)s has no node to spare: its nodes are changed one at a time."),
     _("Batch %(n)d takes %(taken)d of %(wanted)d nodes, so that every centre keeps what it needs."),
-    _("Batch %(n)d (%(term)s) is empty: no centre can spare another node before the last batch."),
     _("Batch %(n)d (%(term)s) would hold two replicas of shard %(shard)d (%(one)s and %(other)s): one of them must serve while the other changes. Use smaller batches, such as “%(such)s”."),
     _("It is not known which replica leads shard %(shards)s: its replicas are taken by centre, the standby first."),
     _("No order serves all of these: %(needs)s. They are taken by what is declared, else by name."),
@@ -45,6 +44,6 @@ FINDINGS = (
     _("%(service)s was not measured yet: %(turn)d s for each turn are assumed."),
     _("The versions of %(service)s would differ between the sites for %(usual)s to %(slow)s, and the plan permits %(most)s: use fewer batches, a shorter soak, or permit more."),
     _("%(service)s has no version “%(version)s” any more: plan again."),
-    _("%(owner)s holds %(what)s (at least until %(until)s): this release would wait for it."),
-    _("%(owner)s holds %(what)s (at least until %(until)s): wait until it has ended, or let the release queue."),
+    _("%(owner)s holds %(what)s: this release would wait for it."),
+    _("%(owner)s holds %(what)s: wait until it has ended, or let the release queue."),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from seeops.core.errors import InvalidInput
 from seeops.inventory.models import Service, Version
 from seeops.releases import batches, ordering, plan_facts
 from seeops.releases.expressions import suggest, suggest_for_shards
+from seeops.releases.gates import freezing
 from seeops.releases.plan_checks import (
     check_still_true,
     chosen_nodes,
@@ -126,7 +127,7 @@ def draft(
         "most_extensions": MOST_EXTENSIONS,
         "judge": asdict(judge or JudgeSettings()),
         "warnings": list(order.notes),
-        "gates": gates or {},
+        "gates": freezing.frozen(gates, [part.version for part in made]),
         "budget": {"share": 0.0},
         "versions_differ_at_most_s": versions_differ_at_most_s,
         "most_flow_share": most_flow_share,

@@ -2,15 +2,16 @@
 
 from django.urls import path
 
-from seeops.releases import views
+from seeops.releases import plan_views, views
 
 app_name = "releases"
 urlpatterns = [
     path("", views.release_list, name="list"),
-    path("new/", views.release_new, name="new"),
-    path("preview/", views.preview, name="preview"),
+    path("new/", plan_views.release_new, name="new"),
+    path("preview/", plan_views.preview, name="preview"),
     path("verdicts/<int:pk>/figure.json", views.verdict_figure, name="verdict_figure"),
     path("<int:pk>/", views.release_detail, name="detail"),
+    path("<int:pk>/simulation/", plan_views.simulate, name="simulation"),
     path("<int:pk>/live/", views.live, name="live"),
     path("<int:pk>/board.json", views.board, name="board"),
     path("<int:pk>/log/", views.log, name="log"),

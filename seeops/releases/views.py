@@ -10,19 +10,17 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from seeops.accounts import rights
 from seeops.changes import services as changes
-from seeops.changes.models import ChangeTicket
-from seeops.core.errors import InvalidInput, SeeOpsError
+from seeops.core.errors import InvalidInput
 from seeops.core.export import csv_response
 from seeops.core.http import done
-from seeops.inventory import selectors as inventory
-from seeops.inventory.models import Service
-from seeops.releases import batches, drawing, planning, selectors, services, states
+from seeops.releases import drawing, selectors, services, states
 from seeops.releases.filters import ReleaseFilter
 from seeops.releases.models import Release, ReleaseState, Verdict
+from seeops.releases.plan_views import plan_parts
 
 PAGE_ROWS = 100
 COLUMNS = ("number", "what", "state", "state_reason", "ticket__number",
@@ -50,99 +48,6 @@ def release_list(request: HttpRequest) -> HttpResponseBase:
         "states": ReleaseState.choices,
     }
     return render(request, "releases/rows.html" if request.htmx else "releases/list.html", context)  # type: ignore[attr-defined]
-
-
-@require_http_methods(["GET", "POST"])
-def release_new(request: HttpRequest) -> HttpResponse:
-    """Plan a release for a ticket: the batches are previewed while one types."""
-    rights.require(request.user, "release.plan")
-    data = request.POST or request.GET
-    context = _plan_context(request, data)
-    if request.method == "POST":
-        try:
-            release = _plan(request, context["ticket"])
-        except InvalidInput as error:
-            context["problem"] = str(error)
-            return render(request, "releases/new.html", context, status=400)
-        text = _("%(release)s is planned; an approval must cover this plan.") % {"release": release.number}
-        return done(request, text, reverse("changes:detail", args=[release.ticket_id]))
-    return render(request, "releases/new.html", context)
-
-
-def _plan(request: HttpRequest, ticket: ChangeTicket | None) -> Release:
-    if ticket is None:
-        raise InvalidInput(_("Choose the ticket that the release belongs to."), field="ticket")
-    service = _service(request.POST.get("service", ""))
-    if service is None:
-        raise InvalidInput(_("Choose the service."), field="service")
-    return services.release_plan(actor=request.user, ticket=ticket, **_inputs(service, request.POST))
-
-
-def _plan_context(request: HttpRequest, data: Any) -> dict[str, Any]:
-    tickets = selectors.plannable_tickets(request.user)
-    ticket = tickets.filter(pk=data.get("ticket")).first() if str(data.get("ticket", "")).isdigit() else None
-    offered = list(ticket.services.all()) if ticket else []
-    service = _service(data.get("service", "")) or (offered[0] if len(offered) == 1 else None)
-    return {
-        "tickets": tickets[:200],
-        "ticket": ticket,
-        "services": offered,
-        "service": service,
-        "versions": inventory.versions_of(service) if service else [],
-        "version": data.get("version", ""),
-        "expression": data.get("expression", "") or batches.DEFAULT_EXPRESSION,
-        "soak_s": data.get("soak_s", "") or 60,
-        "drain": data.get("drain", "1") != "0" if request.method == "GET" else bool(data.get("drain")),
-        **_preview(service, data),
-    }
-
-
-def _inputs(service: Service, data: Any) -> dict[str, Any]:
-    soak = str(data.get("soak_s") or "60")
-    if not soak.isdigit():
-        raise InvalidInput(_("The soak time is a whole number of seconds."), field="soak_s")
-    expression = data.get("expression", "").strip()
-    # The usual batches are a wish: for a small service the empty ones among them are left out.
-    usual = expression == batches.DEFAULT_EXPRESSION
-    return {
-        "parts": [planning.PartWish(service, data.get("version", ""), "" if usual else expression)],
-        "soak_s": int(soak),
-        "drain": bool(data.get("drain")),
-    }
-
-
-def _preview(service: Service | None, data: Any) -> dict[str, Any]:
-    """The plan as it would be, or why there is none."""
-    if service is None or not data.get("version"):
-        return {"made": None, "problem": ""}
-    try:
-        made = planning.draft(**_inputs(service, data))
-    except SeeOpsError as error:
-        return {"made": None, "problem": str(error)}
-    return {"made": made, "problem": "", "running": selectors.running_of([service]), "parts": plan_parts(made.plan)}
-
-
-def plan_parts(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """The parts of a frozen plan with their batches, and the nodes of each by centre."""
-    return [{**part, "batches": [_by_centre(batch) for batch in part["batches"]]} for part in plan["parts"]]
-
-
-def _by_centre(batch: dict[str, Any]) -> dict[str, Any]:
-    centres: dict[str, list[str]] = {}
-    for node in batch["nodes"]:
-        centres.setdefault(node["centre"], []).append(node["name"])
-    return {**batch, "count": len(batch["nodes"]), "centres": list(centres.items())}
-
-
-def _service(name: str) -> Service | None:
-    return inventory.services().filter(name=name).first() if name else None
-
-
-@require_GET
-def preview(request: HttpRequest) -> HttpResponse:
-    """The form's lower part for what is typed: versions of the service, batches with their nodes."""
-    rights.require(request.user, "release.view")
-    return render(request, "releases/preview.html", _plan_context(request, request.GET))
 
 
 @require_GET
