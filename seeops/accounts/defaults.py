@@ -6,13 +6,13 @@ VIEW = ["estate.view", "topology.view", "change.view", "release.view", "automati
         "experiment.view", "capacity.view", "surveillance.view", "maturity.view"]  # fmt: skip
 
 DEFAULT_GRANTS: dict[str, list[str]] = {
-    "operator": [*VIEW, "change.request", "change.break_glass", "release.*", "automation.run", "workflow.edit", "workflow.run", "node.drain", "node.restart", "node.diagnose",
+    "operator": [*VIEW, "log.*", "change.request", "change.break_glass", "release.*", "automation.run", "workflow.edit", "workflow.run", "node.drain", "node.restart", "node.diagnose",
                  "node.configure", "view.save", "alert.acknowledge", "experiment.stop", "capacity.stop", "capacity.shadow", "surveillance.restrict", "surveillance.close"],
     "approver": [*VIEW, "workflow.approve", "change.approve", "change.delegate", "view.save", "release.abort", "experiment.stop", "capacity.stop"],
-    "on_call": [*VIEW, "alert.*", "node.drain", "node.restart", "node.diagnose", "release.hold", "release.abort",
+    "on_call": [*VIEW, "log.*", "alert.*", "node.drain", "node.restart", "node.diagnose", "release.hold", "release.abort",
                 "experiment.run", "experiment.stop", "view.save", "capacity.*", "surveillance.*"],
-    "auditor": [*VIEW, "audit.view", "maturity.*", "people.view", "change.review", "view.save"],
-    "administrator": [*VIEW, "people.*", "audit.view", "inventory.*", "maturity.*", "experiment.*", "automation.*", "workflow.*",
+    "auditor": [*VIEW, "log.read", "audit.view", "maturity.*", "people.view", "change.review", "view.save"],
+    "administrator": [*VIEW, "log.*", "people.*", "audit.view", "inventory.*", "maturity.*", "experiment.*", "automation.*", "workflow.*",
                       "view.save", "change.request", "change.control", "alert.*", "node.*", "capacity.*", "surveillance.*"],
     "machine": ["alert.receive", "watch.scrape", "inventory.discover", "release.advance", "experiment.record", "maturity.collect"],
 }  # fmt: skip

@@ -22,6 +22,7 @@ import django
 from seeops.environment import BASE_DIR
 
 PLUGINS = BASE_DIR / "playbooks" / "plugins"
+AGENT = "seeops.nodes.agent"
 SLICE = 250
 IDLE_TIMEOUT_S = 180
 CLAIM_S = 8.0
@@ -32,6 +33,7 @@ def main(argv: list[str]) -> int:
     """0: the run was carried out (well or badly); 3: somebody else has it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "seeops.settings")
     django.setup()
+    from seeops.automation import collection
     from seeops.automation.recorder import Recorder
 
     run = _claim(int(argv[1]))
@@ -43,6 +45,7 @@ def main(argv: list[str]) -> int:
     folder = _folder(run)
     try:
         status, problem = _carry_out(run, recorder, folder)
+        collection.pack(run)
     except Exception as error:
         log.exception("run broke", extra={"run": run.number})
         status, problem = "failed", f"{type(error).__name__}: {error}"
@@ -126,13 +129,15 @@ def _may_begin(targets: list[dict[str, Any]], statuses: list[str], recorder: Any
 def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]]) -> str:
     import ansible_runner
 
-    from seeops.automation import catalogue
+    from seeops.automation import catalogue, collection
     from seeops.automation.events import from_runner
     from seeops.automation.options import literal
 
     folder.mkdir(mode=0o700)
     inventory = folder / "inventory.json"
-    inventory.write_text(json.dumps({"all": {"hosts": {target["name"]: _variables(target) for target in targets}}}))
+    inventory.write_text(
+        json.dumps({"all": {"hosts": {target["name"]: inventory_variables(target) for target in targets}}})
+    )
 
     def handle(event: dict[str, Any]) -> bool:
         recorder.add(from_runner(event))
@@ -142,7 +147,7 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
         private_data_dir=str(folder),
         playbook=str(catalogue.playbook(run.playbook).path),
         inventory=str(inventory),
-        extravars=literal(run.inputs),
+        extravars=literal({**run.inputs, **collection.runtime_inputs(run)}),
         envvars=_environment(run),
         forks=max(1, min(run.concurrency, len(targets))),
         ident="run",
@@ -160,10 +165,12 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
     return str(result.status)
 
 
-def _variables(target: dict[str, Any]) -> dict[str, Any]:
+def inventory_variables(target: dict[str, Any]) -> dict[str, Any]:
+    """A node with an agent is reached through that alone, any other over SSH as its variables say."""
     from seeops.automation.options import literal
 
-    return {"agent_url": target["agent_url"], **literal(target.get("vars", {}))}
+    agent = {"agent_url": target["agent_url"], "ansible_connection": AGENT} if target["agent_url"] else {}
+    return {**agent, **literal(target.get("vars", {}))}
 
 
 def _environment(run: Any) -> dict[str, str]:

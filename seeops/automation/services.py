@@ -28,7 +28,7 @@ from seeops.inventory.models import Service
 SPAWN_AGAIN = dt.timedelta(seconds=8)
 SILENT = dt.timedelta(seconds=6)
 RELATED_RIGHT = {"drain": "node.drain", "undrain": "node.drain", "restart": "node.restart",
-                 "inspection": "node.diagnose", "configuration": "node.configure"}  # fmt: skip
+                 "inspection": "node.diagnose", "configuration": "node.configure", "logs": "log.collect"}  # fmt: skip
 
 
 @transaction.atomic
@@ -39,12 +39,8 @@ def run_start(
 
     Raises Forbidden, InvalidInput, RuleViolation.
     """
-    rights.require(actor, "automation.run")
     book = catalogue.playbook(playbook)
-    if not book.from_form:
-        raise RuleViolation(_("“%(title)s” is started by releases only.") % {"title": book.title})
-    if book.code in RELATED_RIGHT:
-        rights.require(actor, RELATED_RIGHT[book.code])
+    require_may_run(actor, book)
     if not reason.strip():
         raise InvalidInput(_("The reason is missing: say why this is done."), field="reason")
     fence = next_epoch()
@@ -67,6 +63,15 @@ def run_start(
         after={"playbook": book.code, "check": check, "nodes": [target["name"] for target in targets], "inputs": run.inputs},
     )  # fmt: skip
     return run
+
+
+def require_may_run(actor: Any, book: catalogue.Playbook) -> None:
+    """Raises Forbidden, or RuleViolation for a playbook that people do not start."""
+    rights.require(actor, "automation.run")
+    if not book.from_form:
+        raise RuleViolation(_("“%(title)s” is started by releases only.") % {"title": book.title})
+    if book.code in RELATED_RIGHT:
+        rights.require(actor, RELATED_RIGHT[book.code])
 
 
 def _in_rounds(book: catalogue.Playbook, targets: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ METHODS = {
     "restart": "restart",
     "config": "config",
     "configure": "put_config",
+    "check_config": "check_config",
     "stage": "stage",
     "switch": "switch",
     "log": "log",

@@ -8,6 +8,7 @@ Options that are not given are read from the host's variables `node_key`, `node_
 from __future__ import annotations
 
 import datetime
+import difflib
 import hashlib
 import time
 
@@ -16,12 +17,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.seeops.nodes.plugins.module_utils.agent import WAITS, Agent, Refused, Silent
 from ansible_collections.seeops.nodes.plugins.module_utils.collecting import collect, keep
-from ansible_collections.seeops.nodes.plugins.module_utils.configuring import (
-    BadSetting,
-    difference,
-    parsed,
-    with_settings,
-)
 from ansible_collections.seeops.nodes.plugins.module_utils.verb_options import ARGUMENT_SPEC, OF_HOST
 
 GOAL = {"drain": ("drained",), "undrain": ("up",), "restart": ("up", "drained")}
@@ -78,11 +73,9 @@ class ActionModule(ActionBase):
         return state | {"msg": f"{before.get('state')} → {after.get('state')}"}
 
     def _configure(self, agent, options):
-        before = agent.get("config").get("content", "")
-        try:
-            content = _wanted(before, options)
-        except BadSetting as error:
-            return {"failed": True, "msg": str(error)}
+        before, content = agent.get("config").get("content", ""), options["content"]
+        if content is None:
+            return {"failed": True, "msg": "content is missing: the new configuration"}
         result = {"changed": before != content, "before": _digest(before), "digest": _digest(content)}
         if self._task.diff:
             result["diff"] = {"before": before, "after": content}
@@ -92,7 +85,8 @@ class ActionModule(ActionBase):
         if not verdict.get("ok"):
             return result | {"failed": True, "changed": False, "msg": verdict.get("problem"), "refused": "bad_config"}
         if self._task.check_mode:
-            return result | {"msg": difference(before, content)}
+            lines = difflib.unified_diff(before.splitlines(), content.splitlines(), "now", "then", lineterm="", n=1)
+            return result | {"msg": "\n".join(lines)}
         body = {"content": content, "key": f"{options['key']}/configure", "epoch": options["epoch"]}
         answer = agent.act("config", body | {"expect": options["expect"]}, method="PUT")
         return result | {"digest": answer.get("digest"), "msg": "configured"}
@@ -107,15 +101,6 @@ class ActionModule(ActionBase):
             return told | {"changed": False, "msg": f"would collect {told['lines']} lines"}
         told = keep(options["folder"], host, found)
         return told | {"changed": False, "msg": f"{told['lines']} lines, {told['bytes']} bytes"}
-
-
-def _wanted(before, options):
-    """The content that the options ask for. Raises BadSetting."""
-    if options["content"] is not None:
-        return options["content"]
-    if options["settings"]:
-        return with_settings(before, parsed(options["settings"]))
-    raise BadSetting("content is missing: the new configuration, or the settings that shall change")
 
 
 def _digest(content):

@@ -11,7 +11,6 @@ ARGUMENT_SPEC = {
     "epoch": {"type": "int", "required": True},
     "reason": {"type": "str", "default": "playbook"},
     "content": {"type": "str"},
-    "settings": {"type": "list", "elements": "str", "default": []},
     "expect": {"type": "str", "default": ""},
     "folder": {"type": "str"},
     "sources": {"type": "list", "elements": "str", "choices": SOURCES, "default": SOURCES},

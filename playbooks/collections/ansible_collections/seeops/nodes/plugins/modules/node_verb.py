@@ -23,11 +23,6 @@ options:
   epoch: {description: Fencing number of the run., type: int, required: true}
   reason: {description: Noted by the node., type: str, default: playbook}
   content: {description: The whole new configuration (configure)., type: str}
-  settings:
-    description: Single settings as key = value, the rest of the configuration stays (configure).
-    type: list
-    elements: str
-    default: []
   expect: {description: SHA-256 of the configuration that is meant to be replaced; empty replaces any (configure)., type: str, default: ""}
   folder: {description: Where the lines are kept, on the controller (collect)., type: str}
   sources: {description: Which logs (collect)., type: list, elements: str, choices: [process, actions], default: [process, actions]}
