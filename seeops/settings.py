@@ -95,7 +95,8 @@ DATABASES = {
         "HOST": _database.hostname or "",
         "PORT": str(_database.port or ""),
         # Without a pool, ASGI opens one lasting connection per thread until PostgreSQL refuses.
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
+        # Whoever waits longer for a connection is told that the database is away, and tries again.
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": 12, "timeout": 5}, "connect_timeout": 5}
         if env("SEEOPS_DB_POOL", "1") == "1"
         else {},
         "CONN_HEALTH_CHECKS": True,
@@ -105,7 +106,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- broker, live stream --------------------------------------------------------------------------------------------
 VALKEY_URL = env("VALKEY_URL", "redis://127.0.0.1:8604/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "seeops.core.outage.ForgettingCache",
+        "LOCATION": VALKEY_URL,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", "redis://127.0.0.1:8604/1")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

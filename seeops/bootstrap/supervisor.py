@@ -16,7 +16,6 @@ from .paths import ROOT, VENV, Instance
 from .processes import command_line, is_alive, wait_until
 from .programs import Program, configuration
 
-
 # What the other programs need until their own end.
 NEEDED = ("postgres", "valkey")
 

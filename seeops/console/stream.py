@@ -1,7 +1,7 @@
 """The live stream: one server-sent-events connection per page that says which topics changed.
 
-Events carry no data. The page fetches the part it shows again, so what it sees passes the same rights as ever. `tick` is
-sent every few seconds for parts that change all the time.
+Events carry no data. The page fetches the part it shows again, so what it sees passes the same rights as ever. `hello` is
+sent once changes are really heard, `tick` every few seconds for parts that change all the time.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ async def _events(topics: set[str]) -> AsyncIterator[bytes]:
     subscriber = client.pubsub(ignore_subscribe_messages=True)
     next_tick = time.monotonic() + TICK_S
     try:
-        yield b"retry: 2000\n\n"
         await subscriber.subscribe(CHANNEL)
+        yield b"retry: 2000\nevent: hello\ndata: 1\n\n"
         while time.monotonic() < ends_at:
             for topic in await _changed(subscriber, max(0.05, next_tick - time.monotonic())) & topics:
                 yield f"event: {topic}\ndata: 1\n\n".encode()
