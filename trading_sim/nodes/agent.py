@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from trading_sim.nodes import facts, settings
@@ -16,6 +18,8 @@ from trading_sim.nodes.settings import SettingsError
 METRICS_HEADERS = {"Content-Type": CONTENT_TYPE}
 DIGEST_LENGTH = 64
 MOST_CONFIG = 256 * 1024
+LONGEST_WAIT_S = 30
+LOOK_EVERY_S = 0.1
 
 
 class ConnectionDropped(Exception):
@@ -47,6 +51,8 @@ class Agents:
             web.get(f"{base}/diagnostics", self.diagnostics),
             web.get(f"{base}/inspection", self.inspection),
             web.get(f"{base}/actions", self.actions),
+            web.get(f"{base}/replica", self.replica),
+            web.post(f"{base}/handover", self.hand_over),
             web.get(f"{base}/faults", self.faults),
             web.post(f"{base}/faults", self.inject),
             web.delete(f"{base}/faults/{{lease}}", self.clear),
@@ -70,7 +76,14 @@ class Agents:
         return web.Response(body=body, headers=METRICS_HEADERS)
 
     async def health(self, request: web.Request) -> web.Response:
-        return answer(self.centre.node_health(self._node(request)))
+        """With `until=up,drained&wait_s=5`: answers when the node is in one of these states, at the latest after that time."""
+        wanted = frozenset(request.query.get("until", "").split(",")) - {""}
+        ends = self.centre.life.monotonic() + (number(request, "wait_s", 0, 0, LONGEST_WAIT_S) if wanted else 0)
+        while True:
+            health = self.centre.node_health(self._node(request))
+            if not wanted or health["state"] in wanted or self.centre.life.monotonic() >= ends:
+                return answer(health)
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def version(self, request: web.Request) -> web.Response:
         node = self._node(request)
@@ -153,6 +166,17 @@ class Agents:
         node = self._node(request)
         listing = {key: action.describe() for key, action in node.journal.actions.items()}
         return answer({"node": node.name, "epoch": node.journal.epoch, "actions": listing})
+
+    async def replica(self, request: web.Request) -> web.Response:
+        return answer(await self.centre.leading.status(self._node(request)))
+
+    async def hand_over(self, request: web.Request) -> web.Response:
+        node, body = self._node(request), await json_body(request)
+        who, to, reason = identity(body), text(body, "to", limit=60), text(body, "reason", default="not given")
+        term = body.get("term")
+        if term is not None and type(term) is not int:
+            raise BadRequest("bad_field", "term must be a whole number, or left out")
+        return answer(await self.centre.leading.hand_over(node, who, to=to, term=term, reason=reason))
 
     async def faults(self, request: web.Request) -> web.Response:
         node, now = self._any_node(request), self.centre.wall()

@@ -3,37 +3,43 @@
 
 Stock linear forks one worker per host and task, pickles that host's variables into it and throws it away: about 20 ms of
 processor time per host and task, whatever the task does. Here a task forks at most one worker per slot; the workers draw hosts
-from a shared counter and compute the hosts' variables themselves. Order, results, callbacks and what `register`, `when`,
-`loop`, `until`, `ignore_errors`, `any_errors_fatal` and `delegate_to` mean stay linear's own, since only the way a task reaches
-its workers changes.
+from a shared table and compute the hosts' variables themselves. Order, results, callbacks and what `register`, `when`,
+`loop`, `until`, `ignore_errors`, `any_errors_fatal`, `delegate_to`, `block` and `serial` mean stay linear's own, since only
+the way a task reaches its workers changes.
+
+`forks` keeps its meaning, hosts at a time. Actions that mostly wait (see `waits` in plugin_utils/worker.py) need few
+processes for that, since one worker has many hosts under way.
+
+Beyond linear: a killed worker costs the hosts it was serving (reported unreachable, since what they did is unknown) and not the
+run; and with SEEOPS_FAILURE_BUDGET=n in the environment no further host is begun once more than n have failed or not answered,
+which `max_fail_percentage` does not promise: it looks only between tasks, and never counts the unreachable.
 
 What is not served goes to linear as it is: handlers, `run_once`, `throttle`, includes and imports, `meta`, `add_host`,
 `group_by`, actions that bypass the host loop, templated actions and the debugger. The mechanism rests on internals of
-ansible-core 2.19; under any other release this strategy is linear.
+ansible-core 2.19; under any other release, or when these look different, this strategy is linear.
 """
 
 from __future__ import annotations
 
 import gc
-import signal
-import traceback
+import inspect
+import os
+import selectors
 import typing as t
 
 import ansible.release
 from ansible import constants as C
 from ansible import context
-from ansible._internal import _task
-from ansible.executor.process import worker as worker_module
 from ansible.executor.process.worker import WorkerProcess
 from ansible.executor.task_executor import TaskExecutor
-from ansible.executor.task_result import _RawTaskResult
+from ansible.executor.task_queue_manager import CallbackSend, DisplaySend, PromptSend
+from ansible.executor.task_result import _RawTaskResult, _WireTaskResult
 from ansible.playbook.handler import Handler
 from ansible.playbook.task import Task
 from ansible.plugins import loader as plugin_loader
 from ansible.plugins.loader import action_loader
 from ansible.plugins.strategy.linear import StrategyModule as LinearStrategy
 from ansible.utils.display import Display
-from ansible.utils.multiprocessing import context as multiprocessing_context
 
 DOCUMENTATION = """
 name: fleet
@@ -45,7 +51,29 @@ options: {}
 """
 
 SERVED_RELEASE = "2.19."
+BUDGET = "SEEOPS_FAILURE_BUDGET"
+NOT_BEGUN = "seeops_not_begun"  # custom statistic: the hosts that a spent budget kept from being begun
+MOST_REPLACED = 3  # dead workers replaced per slot and task, before the task is given up
+FEW = 4  # workers for actions that need no connection of their own: they either compute, or wait and say so
 _LINEAR_ONLY = frozenset({"add_host", "group_by", "ansible.builtin.add_host", "ansible.builtin.group_by"})
+_INTERNALS = {
+    WorkerProcess.__init__: {"final_q", "task_vars", "host", "task", "play_context", "loader", "variable_manager",
+                             "shared_loader_obj", "worker_id", "cliargs"},
+    TaskExecutor.__init__: {"host", "task", "job_vars", "play_context", "loader", "shared_loader_obj", "final_q",
+                            "variable_manager"},
+    LinearStrategy._queue_task: {"host", "task", "task_vars", "play_context"},
+    LinearStrategy._wait_on_pending_results: {"iterator"},
+    LinearStrategy._convert_wire_task_result_to_raw: {"wire_task_result"},
+    LinearStrategy.get_hosts_left: {"iterator"},
+    Task.copy: {"exclude_parent", "exclude_tasks"},
+}  # fmt: skip
+
+
+def internals_as_known() -> bool:
+    """Whether this ansible-core is the one that the mechanism was made for."""
+    return ansible.release.__version__.startswith(SERVED_RELEASE) and all(
+        set(inspect.signature(function).parameters) - {"self"} == names for function, names in _INTERNALS.items()
+    )
 
 
 def served(task: Task) -> bool:
@@ -66,51 +94,17 @@ def _decide(task: Task) -> bool:
         return False
     if action.rpartition(".")[2].startswith(("include_", "import_")):
         return False
-    plugin = action_loader.get(action, class_only=True, collection_list=task.collections)
-    return not getattr(plugin, "BYPASS_HOST_LOOP", False)
+    return not getattr(_plugin(task), "BYPASS_HOST_LOOP", False)
 
 
-class DrawingWorker(WorkerProcess):
-    """A worker that serves hosts of one task until the shared counter has passed the last one."""
+def _plugin(task: Task) -> t.Any:
+    return action_loader.get(task.action, class_only=True, collection_list=task.collections)
 
-    def __init__(self, *, work: list, counter: t.Any, strategy: StrategyModule, **first: t.Any) -> None:
-        super().__init__(**first)
-        self._work, self._counter, self._strategy = work, counter, strategy
 
-    def run(self) -> None:
-        Display().set_queue(self._final_q)
-        self._detach()
-        signal.signal(signal.SIGINT, self._term)
-        signal.signal(signal.SIGTERM, self._term)
-        try:
-            self._draw()
-        except BaseException:  # noqa: BLE001 - a worker must never return into the loop it was forked from
-            self._hard_exit(traceback.format_exc())
-
-    def _draw(self) -> None:
-        worker_module.current_worker = self
-        gc.disable()  # the process is short-lived; a collection would only copy the parent's pages
-        while (index := self._next()) < len(self._work):
-            self._serve(*self._work[index])
-
-    def _next(self) -> int:
-        with self._counter.get_lock():
-            index = self._counter.value
-            self._counter.value = index + 1
-        return index
-
-    def _serve(self, host: t.Any, queued: Task, play_context: t.Any) -> None:
-        variables = self._strategy.variables_of(host, queued)
-        task = queued.copy(exclude_parent=True)
-        task._parent = queued._parent
-        with _task.TaskContext(task):
-            answer = TaskExecutor(
-                host, task, variables, play_context, self._loader, self._shared_loader_obj, self._final_q,
-                self._strategy.real_variables,
-            ).run()  # fmt: skip
-            self._final_q.send_task_result(
-                _RawTaskResult(host=host, task=task, return_data=answer, task_fields=task.dump_attrs())
-            )
+def _waits(task: Task) -> t.Any:
+    """What to tell that the worker serves others during waits; None when the action does not say when it waits. A time limit
+    of Ansible's own needs the main thread of a process."""
+    return None if task.timeout or C.TASK_TIMEOUT or task.async_val else getattr(_plugin(task), "waits", None)
 
 
 class OnceVariables:
@@ -142,6 +136,8 @@ class FleetStrategy(LinearStrategy):
         self._variable_manager = OnceVariables(self.real_variables)
         self._work: list = []
         self._play: t.Any = None
+        self._not_begun: set[str] = set()
+        self._budget = int(os.environ[BUDGET]) if os.environ.get(BUDGET) else None
 
     def run(self, iterator: t.Any, play_context: t.Any) -> t.Any:
         self._play = iterator._play
@@ -149,18 +145,43 @@ class FleetStrategy(LinearStrategy):
         gc.freeze()  # pages shared with the workers stay shared
         return super().run(iterator, play_context)
 
+    # In the workers
+
+    def begin_worker(self) -> None:
+        """Called in a new worker. What a task's variables say of play, groups and inventory is the same for all hosts, and
+        nobody changes it while the worker lives."""
+        compute, kept = self.real_variables._get_magic_variables, {}
+
+        def once(**asked: t.Any) -> dict:
+            if "host" not in asked or asked["host"] is None:
+                return compute(**asked)
+            key = (asked["task"] and asked["task"]._uuid, asked.get("include_hostvars", True))
+            if key not in kept:
+                kept[key] = compute(**asked)
+            return kept[key].copy()
+
+        self.real_variables._get_magic_variables = once
+        remaining: dict = {}
+        super().add_tqm_variables(remaining, play=self._play)
+        self._tqm_variables = remaining
+
     def variables_of(self, host: t.Any, task: Task) -> dict:
-        """All variables of one host for a task; called in the workers."""
+        """All variables of one host for a task."""
         variables = self.real_variables.get_vars(
             play=self._play, host=host, task=task, _hosts=self._hosts_cache, _hosts_all=self._hosts_cache_all
         )
-        super().add_tqm_variables(variables, play=self._play)
-        return variables
+        return variables | self._tqm_variables
+
+    # In the parent
 
     def add_tqm_variables(self, vars: dict, play: t.Any) -> None:
         if vars is self._variable_manager.kept and "ansible_failed_hosts" in vars:
             return
         super().add_tqm_variables(vars, play)
+
+    def get_hosts_left(self, iterator: t.Any) -> list:
+        left = super().get_hosts_left(iterator)
+        return [host for host in left if host.name not in self._not_begun] if self._not_begun else left
 
     def _queue_task(self, host: t.Any, task: Task, task_vars: dict, play_context: t.Any) -> None:
         if not served(task):
@@ -180,26 +201,148 @@ class FleetStrategy(LinearStrategy):
         return super()._process_pending_results(iterator, one_pass=one_pass, max_passes=max_passes)
 
     def _wait_on_pending_results(self, iterator: t.Any) -> list:
-        if self._work:
-            self._start_workers()
-        return super()._wait_on_pending_results(iterator)
-
-    def _start_workers(self) -> None:
+        if not self._work:
+            results = super()._wait_on_pending_results(iterator)
+            if self._budget is not None and self._failed_so_far() > self._budget:
+                self._begin_no_more(self.get_hosts_left(iterator))
+            return results
         work, self._work = self._work, []
-        counter = multiprocessing_context.Value("i", 0)
-        host, task, play_context = work[0]
-        for slot in range(min(len(self._workers), len(work))):
-            worker = DrawingWorker(
-                work=work, counter=counter, strategy=self, final_q=self._final_q, task_vars={}, host=host, task=task,
-                play_context=play_context, loader=self._loader, variable_manager=self.real_variables,
-                shared_loader_obj=plugin_loader.get_plugin_loader_namespace(), worker_id=slot, cliargs=context.CLIARGS,
-            )  # fmt: skip
-            before = self._workers[slot]
-            if before is not None:
-                before.join()
-                before.close()
-            self._workers[slot] = worker
-            worker.start()
+        return Round(self, work, iterator).results()
+
+    def _failed_so_far(self) -> int:
+        """Failed and unreachable hosts of the whole run, earlier batches of `serial` included."""
+        return len(
+            {
+                *self._tqm._failed_hosts,
+                *self._tqm._unreachable_hosts,
+                *self._tqm._stats.failures,
+                *self._tqm._stats.dark,
+            }
+        )
+
+    def _begin_no_more(self, hosts: list) -> None:
+        """These hosts end here, without a result and without being called failed."""
+        self._not_begun.update(host.name for host in hosts)
+        everybody = self._tqm._stats.custom.setdefault("_run", {}).setdefault(NOT_BEGUN, [])
+        everybody.extend(host.name for host in hosts)
 
 
-StrategyModule = FleetStrategy if ansible.release.__version__.startswith(SERVED_RELEASE) else LinearStrategy
+class Round:
+    """One task over its hosts: starts the workers, takes what they send, replaces those that die."""
+
+    def __init__(self, strategy: FleetStrategy, work: list, iterator: t.Any) -> None:
+        from ansible_collections.seeops.nodes.plugins.plugin_utils.draws import Draws
+
+        self.strategy, self.work, self.iterator = strategy, work, iterator
+        self.waits = _waits(work[0][1])
+        slots = min(len(strategy._workers), len(work))
+        self.slots = min(slots, FEW) if not getattr(_plugin(work[0][1]), "_requires_connection", True) else slots
+        wide = slots if self.waits else self.slots
+        self.widths = [wide // self.slots + (slot < wide % self.slots) for slot in range(self.slots)]
+        self.draws = Draws(len(work), failed=strategy._failed_so_far(), budget=strategy._budget)
+        self.reading = selectors.DefaultSelector()
+        self.answered: set[str] = set()
+        self.started = 0
+
+    def results(self) -> list:
+        collected: list = []
+        try:
+            for slot in range(self.slots):
+                self._start(slot)
+            while self.reading.get_map() and not self.strategy._tqm._terminated:
+                for ready, _events in self.reading.select(0.5):
+                    self._read(*ready.data)
+                collected += self.strategy._process_pending_results(self.iterator)
+            self._leave_the_rest()
+            return collected
+        finally:
+            for ready in list(self.reading.get_map().values()):
+                self.reading.unregister(ready.fd)
+                os.close(ready.fd)
+            self.reading.close()
+            self.draws.close()
+
+    def _start(self, slot: int) -> None:
+        from ansible_collections.seeops.nodes.plugins.plugin_utils.outlet import Inlet
+        from ansible_collections.seeops.nodes.plugins.plugin_utils.worker import DrawingWorker
+
+        strategy, (host, task, play_context) = self.strategy, self.work[0]
+        self.started += 1
+        pipe = os.pipe()
+        worker = DrawingWorker(
+            work=self.work, draws=self.draws, strategy=strategy, number=self.started, width=self.widths[slot],
+            waits=self.waits, pipe=pipe, task_vars={}, host=host, task=task, play_context=play_context,
+            loader=strategy._loader, variable_manager=strategy.real_variables,
+            shared_loader_obj=plugin_loader.get_plugin_loader_namespace(), worker_id=slot, cliargs=context.CLIARGS,
+        )  # fmt: skip
+        before = strategy._workers[slot]
+        if before is not None:
+            before.join()
+            before.close()
+        strategy._workers[slot] = worker
+        worker.start()
+        os.close(pipe[1])
+        self.reading.register(pipe[0], selectors.EVENT_READ, (slot, worker, Inlet(pipe[0])))
+
+    def _read(self, slot: int, worker: t.Any, inlet: t.Any) -> None:
+        messages = inlet.read()
+        if messages is None:
+            self.reading.unregister(inlet.descriptor)
+            inlet.close()
+            self._ended(slot, worker)
+            return
+        for message in messages:
+            self._take(message)
+
+    def _take(self, message: object) -> None:
+        """As the strategy's own reader of the shared queue does it."""
+        strategy = self.strategy
+        if isinstance(message, _WireTaskResult):
+            self.answered.add(message.host_name)
+            strategy._results.append(strategy._convert_wire_task_result_to_raw(message))
+        elif isinstance(message, CallbackSend):
+            result = strategy._convert_wire_task_result_to_raw(message.wire_task_result)
+            strategy._tqm.send_callback(message.method_name, result)
+        elif isinstance(message, DisplaySend):
+            getattr(Display(), message.method)(*message.args, **message.kwargs)
+        elif isinstance(message, PromptSend):
+            strategy._final_q.put(message)
+        else:
+            Display().warning(f"Received an invalid object ({type(message)}) from a worker: {message!r}")
+
+    def _ended(self, slot: int, worker: t.Any) -> None:
+        worker.join()
+        code = worker.exitcode
+        worker.close()
+        self.strategy._workers[slot] = None
+        for index in self.draws.taken_by(worker.number):
+            host, task, _context = self.work[index]
+            if host.name not in self.answered:
+                self._lost(host, task, code)
+        left = self.draws.begun < self.draws.size and not self.draws.spent
+        if left and code and self.started < self.slots * (1 + MOST_REPLACED):
+            self._start(slot)
+
+    def _lost(self, host: t.Any, task: Task, code: int) -> None:
+        self.answered.add(host.name)
+        self.draws.failed()
+        message = f"The worker serving this host died (exit {code}): what the host did is unknown."
+        data = {"unreachable": True, "changed": False, "msg": message}
+        self.strategy._results.append(
+            _RawTaskResult(host=host, task=task, return_data=data, task_fields=task.dump_attrs())
+        )
+
+    def _leave_the_rest(self) -> None:
+        """Hosts that were not drawn get no result: a spent budget, or workers that died one after the other."""
+        rest = [entry for entry in self.work[self.draws.begun :] if entry[0].name not in self.answered]
+        for host, task, _context in rest:
+            self.strategy._queued_task_cache.pop((host.name, task._uuid), None)
+            self.strategy._blocked_hosts.pop(host.name, None)
+        self.strategy._pending_results -= len(rest)
+        if self.draws.spent:
+            self.strategy._begin_no_more(self.strategy.get_hosts_left(self.iterator))
+        elif rest and not self.strategy._tqm._terminated:
+            self.strategy._begin_no_more([host for host, _task, _context in rest])
+
+
+StrategyModule = FleetStrategy if internals_as_known() else LinearStrategy

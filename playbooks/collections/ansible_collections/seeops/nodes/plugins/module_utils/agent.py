@@ -6,11 +6,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import time
 from urllib.parse import urlsplit
 
 CALL_TIMEOUT_S = 10.0
 POLL_S = 0.2
+LONGEST_WAIT_S = 5  # well below the time-out of a call
 
 
 class Waits:
@@ -77,11 +79,15 @@ class Agent:
         return answer
 
     def wait(self, states: tuple[str, ...], timeout_s: float) -> dict:
-        """Poll health until the node is in one of `states`; the last health seen when the time is over."""
+        """Health when the node is in one of `states`, or the last one seen when the time is over. The agent answers when it is so
+        far; one that does not know of waiting answers at once and is asked again."""
         ends = time.monotonic() + timeout_s
         while True:
-            health = self.get("health")
+            left = max(0, min(LONGEST_WAIT_S, math.ceil(ends - time.monotonic())))
+            began = time.monotonic()
+            health = self.get(f"health?until={','.join(states)}&wait_s={left}")
             if health.get("state") in states or time.monotonic() >= ends:
                 return health
-            with WAITS.around():
-                time.sleep(POLL_S)
+            if time.monotonic() - began < POLL_S:
+                with WAITS.around():
+                    time.sleep(POLL_S)

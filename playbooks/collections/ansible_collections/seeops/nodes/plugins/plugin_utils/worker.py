@@ -29,6 +29,7 @@ from ansible.executor.task_executor import TaskExecutor
 from ansible.executor.task_result import _RawTaskResult
 from ansible.playbook.block import Block
 from ansible.utils.display import Display
+from ansible_collections.seeops.nodes.plugins.plugin_utils import shortcuts
 from ansible_collections.seeops.nodes.plugins.plugin_utils.outlet import Outlet
 
 if t.TYPE_CHECKING:
@@ -67,6 +68,7 @@ class DrawingWorker(WorkerProcess):
     ) -> None:  # fmt: skip
         super().__init__(final_q=Outlet(pipe[1]), **first)
         self._work, self._draws, self._strategy = work, draws, strategy
+        self._squashed: dict[str, Task] = {}
         self.number, self._width, self._waits, self.pipe = number, width, waits, pipe
 
     def run(self) -> None:
@@ -77,6 +79,7 @@ class DrawingWorker(WorkerProcess):
         try:
             worker_module.current_worker = self
             gc.disable()  # the process is short-lived; a collection would only copy the parent's pages
+            shortcuts.take()
             self._strategy.begin_worker()
             if self._width > 1:
                 self._many_at_a_time()
@@ -109,8 +112,7 @@ class DrawingWorker(WorkerProcess):
 
     def _serve(self, host: t.Any, queued: Task, play_context: t.Any) -> None:
         variables = self._strategy.variables_of(host, queued)
-        task = queued.copy(exclude_parent=True)
-        task._parent = queued._parent
+        task = self._own(self._squashed_once(queued))
         with _task.TaskContext(task):
             answer = TaskExecutor(
                 host, task, variables, play_context, self._loader, self._shared_loader_obj, self._final_q,
@@ -121,6 +123,19 @@ class DrawingWorker(WorkerProcess):
             if counts_as_failed(result):
                 self._draws.failed()
             self._send(result)
+
+    def _squashed_once(self, queued: Task) -> Task:
+        """The task with everything it inherits, which is the same for every host. Hosts get copies of it."""
+        if queued._uuid not in self._squashed:
+            self._squashed[queued._uuid] = self._own(queued)
+            self._squashed[queued._uuid].squash()
+        return self._squashed[queued._uuid]
+
+    @staticmethod
+    def _own(queued: Task) -> Task:
+        task = queued.copy(exclude_parent=True)
+        task._parent, task._squashed = queued._parent, queued._squashed
+        return task
 
     def _send(self, result: _RawTaskResult) -> None:
         try:
