@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import DatabaseError, connection, transaction
@@ -43,6 +44,8 @@ class Recorder:
         self.stop_wanted = threading.Event()
         self.outcome: dict[str, str] = {}
         self._waiting: list[Event] = []
+        # How many of those waiting were sent to a database that then went away: stored or not, nobody knows yet.
+        self._unsure: int | None = None
         self._lock = threading.Lock()
         self._room = threading.Semaphore(MOST_WAITING)
         self._count, self._digest = 0, hashlib.sha256()
@@ -74,12 +77,14 @@ class Recorder:
                 stored = self._try_to_store()
                 if last and stored:
                     return
+                if last:
+                    time.sleep(EVERY_S)
         finally:
             connection.close()
 
     def _try_to_store(self) -> bool:
         with self._lock:
-            batch = list(self._waiting)
+            batch = self._waiting[: self._unsure]
         try:
             self._store(batch)
         except LeaseGone:
@@ -90,12 +95,15 @@ class Recorder:
         except DatabaseError as error:
             log.warning("database is away, events wait", extra={"run": self.run_id, "error": str(error)})
             connection.close()
+            self._unsure = len(batch)
             return False
+        self._unsure = None
         with self._lock:
             del self._waiting[: len(batch)]
+            left = len(self._waiting)
         for _each in batch:
             self._room.release()
-        return True
+        return left == 0
 
     def _store(self, batch: list[Event]) -> None:
         digest, count = self._digest.copy(), self._count
@@ -116,11 +124,13 @@ class Recorder:
             }  # fmt: skip
         with transaction.atomic():
             mine = Run.objects.filter(pk=self.run_id, epoch=self.epoch, state=RunState.RUNNING)
-            if not mine.update(**values):
+            if mine.filter(events_count=self._count).update(**values):
+                if rows:
+                    self._copy(rows)
+                    announce(*self.topics)
+            # A database that dies while it commits may have stored the batch without saying so.
+            elif not mine.filter(events_count=count, events_digest=digest.hexdigest()).exists():
                 raise LeaseGone
-            if rows:
-                self._copy(rows)
-                announce(*self.topics)
             cancelled = mine.filter(cancel_requested_at__isnull=False).exists()
         self._digest, self._count, self.outcome = digest, count, outcome
         if cancelled and not self.stop_wanted.is_set():

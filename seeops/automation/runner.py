@@ -13,6 +13,8 @@ import logging
 import os
 import shutil
 import sys
+import time
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ AGENT = "seeops.nodes.agent"
 SLICE = 250
 IDLE_TIMEOUT_S = 180
 CLAIM_S = 8.0
+# A database that is started again takes some seconds; a run that gave up at once would wait longer for its next process.
+PATIENCE_S, AGAIN_S = 30.0, 0.5
 log = logging.getLogger("seeops.automation.runner")
 
 
@@ -67,15 +71,36 @@ def _claim(run_id: int) -> Any:
     from seeops.core.leases import new_owner
     from seeops.core.live import announce
 
-    moment = now()
-    taken = Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(
-        state=RunState.RUNNING, owner=new_owner(), epoch=F("epoch") + 1, started_at=moment, heartbeat_at=moment,
-        lease_until=moment + dt.timedelta(seconds=CLAIM_S), **process.identity(),
-    )  # fmt: skip
-    if not taken:
-        return None
-    announce(f"run-{run_id}", "runs")
-    return Run.objects.get(pk=run_id)
+    owner = new_owner()
+
+    def claim() -> Any:
+        moment = now()
+        Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(
+            state=RunState.RUNNING, owner=owner, epoch=F("epoch") + 1, started_at=moment, heartbeat_at=moment,
+            lease_until=moment + dt.timedelta(seconds=CLAIM_S), **process.identity(),
+        )  # fmt: skip
+        # Asked by name: the answer to a claim may have been lost with the database.
+        return Run.objects.filter(pk=run_id, state=RunState.RUNNING, owner=owner).first()
+
+    run = _patiently(claim)
+    if run is not None:
+        announce(f"run-{run_id}", "runs")
+    return run
+
+
+def _patiently(act: Callable[[], Any]) -> Any:
+    """What `act` gives, tried again for a while when the database is away."""
+    from django.db import InterfaceError, OperationalError, connection
+
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            connection.close()
+            time.sleep(AGAIN_S)
 
 
 def _folder(run: Any) -> Path:
@@ -194,9 +219,9 @@ def _end(run: Any, recorder: Any, status: str, problem: str) -> None:
     if recorder.lost.is_set():
         return
     moment = now()
-    Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.RUNNING).update(
-        state=status, problem=problem, finished_at=moment, heartbeat_at=moment, lease_until=None
-    )
+    own = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.RUNNING)
+    ended = {"state": status, "problem": problem, "finished_at": moment, "heartbeat_at": moment, "lease_until": None}
+    _patiently(lambda: own.update(**ended))
     announce(*recorder.topics, "runs")
 
 
