@@ -284,3 +284,12 @@ class NodeAction(models.Model):
 
     def as_audit(self) -> dict[str, Any]:
         return {"verb": self.verb, "state": self.state, "key": self.key, "epoch": self.epoch}
+
+
+# Django finds models in this module; locks live in one of their own.
+from seeops.inventory.lock_models import Lock, LockHolder, LockScope  # noqa: E402
+
+__all__ = [
+    "ActionState", "Centre", "CentreRole", "Domain", "Lock", "LockHolder", "LockScope", "Node", "NodeAction", "NodeState",
+    "Redundancy", "SavedView", "Service", "ServiceKind", "Site", "Verb", "Version",
+]  # fmt: skip

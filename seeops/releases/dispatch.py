@@ -107,7 +107,7 @@ def sync(release: Release, work: BatchRun) -> int:
 
 
 def _write(batch_id: int, rows: Iterable[tuple[str, str, str]]) -> None:
-    """States and messages of many nodes in one statement: (name, state, message)."""
+    """States and messages of many nodes in one statement: (name, state, message). Nodes that a person left out stay so."""
     listed = list(rows)
     if not listed:
         return
@@ -116,8 +116,8 @@ def _write(batch_id: int, rows: Iterable[tuple[str, str, str]]) -> None:
         cursor.execute(
             "UPDATE releases_batchnode n SET state = v.state, message = v.message, changed_at = now() "
             "FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(name, state, message) "
-            "JOIN inventory_node i ON i.name = v.name WHERE n.node_id = i.id AND n.batch_id = %s",
-            [names, wanted, messages, batch_id],
+            "JOIN inventory_node i ON i.name = v.name WHERE n.node_id = i.id AND n.batch_id = %s AND n.state <> %s",
+            [names, wanted, messages, batch_id, states.NODE_SKIPPED],
         )
 
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from seeops.core import leases
 from seeops.core.clock import now
-from seeops.releases import forward, rollback, states
-from seeops.releases.fencing import LEASE_S, fenced, release_to
+from seeops.releases import forward, holds, rollback, states
+from seeops.releases.fencing import LEASE_S, fenced, note, release_to
 from seeops.releases.models import Release
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def _stumble(release_id: int, epoch: int, error: Exception) -> None:
     with fenced(release):
         leases.write(Release, release_id, epoch=epoch, stumbles=stumbles, state_reason=text[:400])
         if release.state == states.RUNNING and stumbles >= MOST_STUMBLES:
-            release_to(release, states.HOLDING, text, action="hold", stumbles=0)
+            release_to(release, states.HOLDING, text, action="hold", stumbles=0, hold_kind=states.OF_STUMBLES)
 
 
 def _load(release_id: int, epoch: int) -> Release | None:
@@ -72,10 +72,24 @@ def _load(release_id: int, epoch: int) -> Release | None:
 
 
 def _step_of(release: Release) -> bool:
+    if release.state not in (states.RUNNING, states.ROLLING_BACK) or not _locks_kept(release):
+        return False
     if release.state == states.RUNNING:
         return forward.advance(release)
-    if release.state == states.ROLLING_BACK:
-        return rollback.advance(release)
+    return rollback.advance(release)
+
+
+def _locks_kept(release: Release) -> bool:
+    """Nothing is done to nodes that somebody else took over while nobody looked after the release: what runs then holds for a
+    person to look at, a roll-back waits until they are free."""
+    problem = holds.keep(release)
+    if not problem:
+        return True
+    with fenced(release):
+        if release.state == states.RUNNING:
+            release_to(release, states.HOLDING, problem, action="hold", hold_kind=states.OF_LOCKS)
+        else:
+            note(release, problem)
     return False
 
 

@@ -51,6 +51,8 @@ def release_to(
     before = release.state
     if not states.may_follow(before, state):
         raise ValueError(f"{release.number}: {before} is not followed by {state}")
+    if state != states.HOLDING:
+        values = {"hold_kind": "", "held_gate": "", **values}
     leases.write(Release, release.pk, epoch=release.epoch, state=state, state_reason=text[:400], **values)
     release.state, release.state_reason = state, text[:400]
     for name, value in values.items():

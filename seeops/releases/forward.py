@@ -13,13 +13,17 @@ from django.utils.translation import gettext_noop as _  # stored in English, rea
 from seeops.automation import services as automation
 from seeops.automation.models import RunState
 from seeops.changes import services as changes
+from seeops.changes.models import Reversibility
 from seeops.core.clock import now
 from seeops.inventory import services as inventory
-from seeops.releases import dispatch, gates, gating, journal, judging, states, timing
+from seeops.releases import differing, dispatch, gates, gating, journal, judging, reversal, states, timing
 from seeops.releases.fencing import batch_to, fenced, note, release_to
 from seeops.releases.models import Batch, BatchNode, BatchRun, Outcome, Release
 
 MOST_ATTEMPTS = 6
+# Where a release may be stopped without leaving a node half changed.
+BETWEEN_STEPS = (states.PENDING, states.SOAKING, states.JUDGING)
+ARRIVED = (states.NODE_DONE, states.NODE_SKIPPED)
 
 
 def advance(release: Release) -> bool:
@@ -29,6 +33,9 @@ def advance(release: Release) -> bool:
         .order_by("number")
         .first()
     )
+    if (batch is None or batch.state in BETWEEN_STEPS) and (problem := differing.too_long(release)):
+        at = batch or release.batches.order_by("number").last()
+        return hold(release, at, problem, batch_state=at.state, kind=states.OF_VERSIONS)
     if batch is None:
         return finish(release)
     if batch.state == states.PENDING:
@@ -45,13 +52,18 @@ def advance(release: Release) -> bool:
 def begin(release: Release, batch: Batch) -> bool:
     """Start the batch's run, if the gates are open and it can end before the window of the ticket closes or a freeze begins;
     else hold before it."""
-    answer = gating.before(release, batch)
-    if answer.state not in gates.OPEN:
-        return at_gate(release, batch, answer)
+    standing = gating.before(release, batch)
+    if not standing.open:
+        return at_gate(release, batch, standing)
     problem = changes.ticket_batch_problem(release.ticket, timing.batch_needs_s(release, batch))
     if problem:
-        return hold(release, batch, problem, batch_state=states.PENDING)
-    nodes = list(batch.nodes.select_related("node__centre"))
+        return hold(release, batch, problem, batch_state=states.PENDING, kind=states.OF_TIME)
+    nodes = _not_done(batch)
+    if not nodes:
+        with fenced(release):
+            text = _("every node of batch %(n)d was left out") % {"n": batch.number}
+            batch_to(release, batch, states.DEPLOYING, text, action="batch", started_at=now())
+        return start_soak(release, batch)
     with fenced(release):
         text = _("batch %(n)d begins: %(count)d nodes to %(title)s") % {
             "n": batch.number, "count": len(nodes), "title": batch.part.title,
@@ -61,20 +73,32 @@ def begin(release: Release, batch: Batch) -> bool:
     return False
 
 
-def at_gate(release: Release, batch: Batch, answer: gates.GateAnswer) -> bool:
+def at_gate(release: Release, batch: Batch, standing: gating.Standing) -> bool:
     """What follows from a gate that is not open. One that fails before any node was touched leaves nothing to roll back."""
+    answer = standing.answer
     if answer.state == gates.WAITS:
         with fenced(release):
             note(release, answer.text)
         return False
     if answer.state == gates.INCONCLUSIVE:
-        return hold(release, batch, answer.text, batch_state=batch.state)
+        return hold(
+            release, batch, answer.text, batch_state=batch.state, kind=states.AT_GATE, held_gate=standing.key
+        )  # fmt: skip
     if answer.state != gates.FAILED:
         raise ValueError(f"{release.number}: a gate answered {answer.state!r}")
-    untouched = not release.nodes.exclude(state__in=states.UNTOUCHED).exists()
-    ending = states.ABORTED if untouched else states.ROLLED_BACK
+    return turn_back(release, batch, answer.text, action="gate")
+
+
+def turn_back(release: Release, batch: Batch, text: str, *, action: str) -> bool:
+    """Roll back everything this release has touched, unless a part of it is not taken back by itself: then it holds."""
+    part = reversal.hardest(release)
+    if part is not None and part.reversibility != Reversibility.AUTO:
+        return hold(
+            release, batch, reversal.waits_for_a_person(part, text), batch_state=batch.state, kind=states.OF_FAILURE
+        )
+    ending = states.ABORTED if part is None else states.ROLLED_BACK
     with fenced(release):
-        release_to(release, states.ROLLING_BACK, answer.text, action="gate", batch=batch, ending=ending)
+        release_to(release, states.ROLLING_BACK, text, action=action, batch=batch, ending=ending)
     return True
 
 
@@ -100,9 +124,10 @@ def follow(release: Release, batch: Batch) -> bool:
 
 
 def evaluate(release: Release, batch: Batch, work: BatchRun) -> bool:
-    """After a run that ended by itself. A node that failed ends the release; one that is silent needs a person."""
+    """After a run that ended by itself. Nodes that failed, cannot be reached or are silent count together against the budget of
+    the plan: within it the batch goes on. Beyond it a node that failed ends the release; one that is silent needs a person."""
     failed = list(batch.nodes.filter(state=states.NODE_FAILED).select_related("node"))
-    if failed:
+    if failed and not _within_budget(release, batch):
         dispatch.settle(release, work)
         text = _("%(count)d of %(all)d nodes of batch %(n)d failed, first %(name)s: %(message)s") % {
             "count": len(failed), "all": batch.nodes.count(), "n": batch.number, "name": failed[0].node.name,
@@ -113,12 +138,18 @@ def evaluate(release: Release, batch: Batch, work: BatchRun) -> bool:
     if left:
         left = dispatch.read_back(release, batch, left, dispatch.DEPLOY)
     dispatch.settle(release, work)
-    if not left:
+    if not left or _within_budget(release, batch):
         return start_soak(release, batch)
     text = _("%(count)d nodes of batch %(n)d did not report, first %(name)s: resume to try them again, or abort") % {
         "count": len(left), "n": batch.number, "name": left[0].node.name,
     }  # fmt: skip
-    return hold(release, batch, text, batch_state=states.DEPLOYING)
+    return hold(release, batch, text, batch_state=states.DEPLOYING, kind=states.OF_NODES)
+
+
+def _within_budget(release: Release, batch: Batch) -> bool:
+    """Whether the nodes of the batch that are not done are few enough for the plan."""
+    share = float(release.plan.get("budget", {}).get("share", 0.0))
+    return len(_not_done(batch)) <= share * batch.nodes.count()
 
 
 def reconcile(release: Release, batch: Batch) -> bool:
@@ -135,7 +166,7 @@ def reconcile(release: Release, batch: Batch) -> bool:
         text = _("batch %(n)d needed %(count)d runs and is not done: resume or abort") % {
             "n": batch.number, "count": MOST_ATTEMPTS,
         }  # fmt: skip
-        return hold(release, batch, text, batch_state=states.DEPLOYING)
+        return hold(release, batch, text, batch_state=states.DEPLOYING, kind=states.OF_NODES)
     with fenced(release):
         text = _("batch %(n)d goes on with the %(count)d nodes that are not done") % {
             "n": batch.number, "count": len(left),
@@ -146,7 +177,8 @@ def reconcile(release: Release, batch: Batch) -> bool:
 
 
 def _not_done(batch: Batch) -> list[BatchNode]:
-    return list(batch.nodes.exclude(state=states.NODE_DONE).select_related("node__centre"))
+    """The nodes of the batch that are neither on the new version nor left out by a person."""
+    return list(batch.nodes.exclude(state__in=ARRIVED).select_related("node__centre"))
 
 
 def start_soak(release: Release, batch: Batch) -> bool:
@@ -169,7 +201,7 @@ def soak(release: Release, batch: Batch) -> bool:
 
 
 def judge(release: Release, batch: Batch) -> bool:
-    """PASS goes on, FAIL rolls back, INCONCLUSIVE soaks longer and at last holds."""
+    """PASS goes on, FAIL rolls back, INCONCLUSIVE soaks longer while that helps and at last holds."""
     judgement = judging.judge_batch(release, batch)
     outcome, summary = judgement.verdict.outcome, judgement.verdict.summary
     text = _("batch %(n)d: %(outcome)s, %(summary)s") % {"n": batch.number, "outcome": outcome, "summary": summary}
@@ -178,7 +210,8 @@ def judge(release: Release, batch: Batch) -> bool:
         if outcome == Outcome.PASS:
             batch_to(release, batch, states.PASSED, text, action="verdict", finished_at=now())
             return True
-        if outcome == Outcome.INCONCLUSIVE and batch.extensions < release.plan["most_extensions"]:
+        left = batch.extensions < release.plan["most_extensions"]
+        if outcome == Outcome.INCONCLUSIVE and left:
             longer = now() + dt.timedelta(seconds=release.soak_s)
             batch_to(
                 release, batch, states.SOAKING, text, action="verdict", soak_until=longer,
@@ -190,37 +223,56 @@ def judge(release: Release, batch: Batch) -> bool:
             waits = _("inconclusive after %(s)d s: promote batch %(n)d or abort") % {
                 "s": release.soak_s * (1 + batch.extensions), "n": batch.number,
             }  # fmt: skip
-            release_to(release, states.HOLDING, waits, action="hold", batch=batch)
+            release_to(release, states.HOLDING, waits, action="hold", batch=batch, hold_kind=states.AT_VERDICT)
             return False
     return fail(release, batch, text)
 
 
 def fail(release: Release, batch: Batch, text: str) -> bool:
-    """The batch is bad: roll back everything this release has touched."""
+    """The batch is bad, and so is what this release brought before it."""
     with fenced(release):
         batch_to(release, batch, states.BATCH_FAILED, text, action="verdict", finished_at=now())
-        release_to(release, states.ROLLING_BACK, text, action="rollback", batch=batch, ending=states.ROLLED_BACK)
-    return True
+        return turn_back(release, batch, text, action="rollback")
 
 
-def hold(release: Release, batch: Batch, text: str, *, batch_state: str) -> bool:
+def hold(release: Release, batch: Batch, text: str, *, batch_state: str, kind: str, held_gate: str = "") -> bool:
+    """Wait for a person; `kind` says for what."""
     with fenced(release):
         if batch.state != batch_state:
             batch_to(release, batch, batch_state, text, action="hold")
-        release_to(release, states.HOLDING, text, action="hold", batch=batch)
+        release_to(
+            release, states.HOLDING, text, action="hold", batch=batch, hold_kind=kind, held_gate=held_gate
+        )  # fmt: skip
     return False
 
 
 def finish(release: Release) -> bool:
     last = release.batches.select_related("part").order_by("number").last()
-    answer = gating.after_last(release, last)
-    if answer.state not in gates.OPEN:
-        return at_gate(release, last, answer)
+    standing = gating.after(release, last)
+    if not standing.open:
+        return at_gate(release, last, standing)
+    # Within the budget of its batch a node may be late, but a release is not done without it.
+    left = release.nodes.exclude(state__in=ARRIVED).select_related("node", "batch__part")
+    if missing := left.first():
+        text = _("%(count)d nodes are not done, first %(name)s: resume to try them again, leave them out, or abort") % {
+            "count": left.count(), "name": missing.node.name,
+        }  # fmt: skip
+        return hold(release, missing.batch, text, batch_state=states.BATCH_FAILED, kind=states.OF_NODES)
     with fenced(release):
-        text = _("all %(count)d nodes run %(title)s") % {"count": release.nodes.count(), "title": release.title}
+        text = _text_of_end(release)
         for part in release.parts.all():
             names = list(release.nodes.filter(batch__part=part).values_list("node__name", flat=True))
             inventory.desired_version_set(service=part.service, node_names=names, number=part.version.number)
         changes.ticket_execution_end(actor=journal.engine(), ticket=release.ticket, succeeded=True, outcome=text)
         release_to(release, states.DONE, text, action="done", finished_at=now())
     return False
+
+
+def _text_of_end(release: Release) -> str:
+    skipped = release.nodes.filter(state=states.NODE_SKIPPED).count()
+    done = release.nodes.filter(state=states.NODE_DONE).count()
+    if not skipped:
+        return _("all %(count)d nodes run %(title)s") % {"count": done, "title": release.title}
+    return _("%(count)d nodes run %(title)s, %(skipped)d were left out") % {
+        "count": done, "title": release.title, "skipped": skipped,
+    }  # fmt: skip

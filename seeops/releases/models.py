@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from seeops.changes.models import Reversibility
 from seeops.core.clock import now
 from seeops.core.leases import Leased
-from seeops.releases import states
+from seeops.releases import lines, states
 
 UNATTENDED_AFTER = dt.timedelta(seconds=10)
 
 
 class ReleaseState(models.TextChoices):
     READY = states.READY, _("ready")
+    QUEUED = states.QUEUED, _("waiting its turn")
     RUNNING = states.RUNNING, _("running")
     HOLDING = states.HOLDING, _("holding")
     ROLLING_BACK = states.ROLLING_BACK, _("rolling back")
@@ -53,20 +54,25 @@ class BatchNodeState(models.TextChoices):
     ROLLING_BACK = states.NODE_ROLLING_BACK, _("rolling back")
     ROLLED_BACK = states.NODE_ROLLED_BACK, _("rolled back")
     ROLLBACK_FAILED = states.NODE_ROLLBACK_FAILED, _("roll-back failed")
+    SKIPPED = states.NODE_SKIPPED, _("skipped")
+
+
+class HoldKind(models.TextChoices):
+    PERSON = states.BY_PERSON, _("a person held it")
+    VERDICT = states.AT_VERDICT, _("the verdict is inconclusive")
+    GATE = states.AT_GATE, _("a gate is inconclusive")
+    TIME = states.OF_TIME, _("there is no time for the next batch")
+    NODES = states.OF_NODES, _("nodes did not report")
+    FAILURE = states.OF_FAILURE, _("a batch failed that is not rolled back by itself")
+    VERSIONS = states.OF_VERSIONS, _("sites have run different versions for too long")
+    LOCKS = states.OF_LOCKS, _("its locks were lost")
+    STUMBLES = states.OF_STUMBLES, _("its steps keep breaking")
 
 
 class Outcome(models.TextChoices):
     PASS = "PASS", _("pass")
     FAIL = "FAIL", _("fail")
     INCONCLUSIVE = "INCONCLUSIVE", _("inconclusive")
-
-
-# Which parts are under way follows from the release alone, so that the constraint on them cannot be talked round.
-_MARK_PARTS = """
-    UPDATE releases_releasepart SET active = NEW.state IN ('running', 'holding', 'rolling_back')
-        WHERE release_id = NEW.id;
-    RETURN NULL;
-"""
 
 
 class Release(Leased):
@@ -82,6 +88,8 @@ class Release(Leased):
     plan_digest = models.CharField(max_length=64)
     state = models.CharField(max_length=14, choices=ReleaseState.choices, default=ReleaseState.READY)
     state_reason = models.CharField(max_length=400, blank=True, default="")
+    hold_kind = models.CharField(max_length=12, choices=HoldKind.choices, blank=True, default="")
+    held_gate = models.CharField(max_length=20, blank=True, default="", help_text=_("which gate it waits at"))
     ending = models.CharField(
         max_length=14, blank=True, default="", help_text=_("the state that a running roll-back leads to")
     )
@@ -91,8 +99,10 @@ class Release(Leased):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="releases_started"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(null=True, blank=True, help_text=_("since when it waits for locks"))
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    lock_fence = models.BigIntegerField(null=True, blank=True, help_text=_("under which its locks are held"))
     stumbles = models.PositiveSmallIntegerField(default=0, help_text=_("steps in a row that broke"))
     looked_at = models.DateTimeField(null=True, blank=True, help_text=_("when a worker last looked after it"))
 
@@ -100,14 +110,16 @@ class Release(Leased):
         verbose_name = _("release")
         ordering = ["-id"]
         indexes = [models.Index(fields=["state", "-id"])]
-        triggers = [
-            pgtrigger.Trigger(
-                name="mark_parts",
-                operation=pgtrigger.UpdateOf("state"),
-                when=pgtrigger.After,
-                func=_MARK_PARTS,
-            )
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state__in=states.ENDED) | Q(finished_at__isnull=False), name="release_ended_at_a_moment"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=states.ACTIVE) | Q(started_at__isnull=False, started_by__isnull=False),
+                name="release_started_by_somebody",
+            ),
         ]
+        triggers = [*lines.RELEASE]
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"
@@ -142,6 +154,9 @@ class ReleasePart(models.Model):
     expression = models.CharField(max_length=120)
     reversibility = models.CharField(max_length=12, choices=Reversibility.choices, default=Reversibility.AUTO)
     active = models.BooleanField(default=False, editable=False, help_text=_("kept by a trigger on the release"))
+    differs_since = models.DateTimeField(
+        null=True, blank=True, help_text=_("since when the sites run different versions of the service")
+    )
 
     class Meta:
         verbose_name = _("part of a release")
@@ -186,6 +201,7 @@ class Batch(models.Model):
         verbose_name = _("batch")
         ordering = ["release", "number"]
         constraints = [models.UniqueConstraint(fields=["release", "number"], name="batch_once")]
+        triggers = [*lines.BATCH]
 
     def __str__(self) -> str:
         return f"{self.release.number} #{self.number}"
@@ -251,6 +267,29 @@ class ReleaseEvent(models.Model):
         return f"{self.release_id} {self.before}→{self.after}"
 
 
+class GatePoint(models.TextChoices):
+    BEFORE = "before", _("before the batch")
+    AFTER = "after", _("after the batch")
+
+
+class GateWaiver(models.Model):
+    """A person's word in place of a gate that could not say yes or no: one gate, one step. Never changed."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="waivers")
+    point = models.CharField(max_length=6, choices=GatePoint.choices)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    reason = models.CharField(max_length=400)
+
+    class Meta:
+        ordering = ["batch", "id"]
+        constraints = [models.UniqueConstraint(fields=["batch", "point"], name="gate_waived_once")]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.batch_id} {self.point}"
+
+
 class Verdict(models.Model):
     """What measurement said about a batch, with the vectors it was decided from. Never changed."""
 
@@ -279,11 +318,17 @@ from seeops.releases.gates.models import Gate  # noqa: E402
 __all__ = [
     "Batch",
     "BatchNode",
+    "BatchNodeState",
     "BatchRun",
+    "BatchState",
     "Gate",
+    "GatePoint",
+    "GateWaiver",
+    "HoldKind",
     "Outcome",
     "Release",
     "ReleaseEvent",
     "ReleasePart",
+    "ReleaseState",
     "Verdict",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seeops.celery import app
-from seeops.releases import engine
+from seeops.releases import engine, holds, starting
 from seeops.releases.gates import watch
 
 
@@ -14,6 +14,8 @@ def release_advance(release_id: int) -> None:
 
 @app.task(expires=10)
 def releases_reconcile() -> None:
+    starting.start_queued()
+    holds.keep_holding()
     for release_id in engine.active():
         engine.advance(release_id)
     watch.sweep()

@@ -21,7 +21,7 @@ from seeops.automation.models import Run
 from seeops.changes import services as changes
 from seeops.core.errors import Conflict, InvalidInput, RuleViolation
 from seeops.core.leases import LeaseLost
-from seeops.inventory.models import Node, Service, Version
+from seeops.inventory.models import Lock, Node, Service, Version
 from seeops.releases import collect, engine, services, states
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
@@ -260,9 +260,11 @@ def test_only_one_release_of_a_service_runs_and_only_as_planned(people):
     services.release_start(actor=people["lin"], release=first)
     with pytest.raises(RuleViolation, match="cannot be started"):
         services.release_start(actor=people["lin"], release=first)
-    with pytest.raises(Conflict, match="under way"):
+    with pytest.raises(Conflict, match=f"service {SERVICE} and 6 more are held by {first.number}"):
         services.release_start(actor=people["lin"], release=second)
-    Release.objects.filter(pk=first.pk).update(state=states.ABORTED)
+    services.release_abort(actor=people["lin"], release=first, reason="enough seen")
+    engine.advance(first.pk)
+    assert not Lock.objects.exists(), "the end of a release frees its locks"
     Node.objects.filter(name=second.plan["parts"][0]["batches"][0]["nodes"][0]["name"]).update(version="0.9.0")
     with pytest.raises(RuleViolation, match="plan again"):
         services.release_start(actor=people["lin"], release=second)

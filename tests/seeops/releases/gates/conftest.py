@@ -144,6 +144,7 @@ def passed(release: Release, number: int) -> Batch:
     """The batch as if its verdict had been PASS."""
     batch = release.batches.get(number=number)
     batch.nodes.update(state=states.NODE_DONE)
-    Batch.objects.filter(pk=batch.pk).update(state=states.PASSED)
+    for state in (states.DEPLOYING, states.SOAKING, states.JUDGING, states.PASSED):
+        Batch.objects.filter(pk=batch.pk).update(state=state)
     batch.refresh_from_db()
     return batch
