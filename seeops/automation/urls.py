@@ -2,13 +2,36 @@
 
 from django.urls import path
 
-from seeops.automation import views, workflow_views
+from seeops.automation import (
+    book_views,
+    collection_views,
+    configuration_views,
+    inspection_views,
+    views,
+    workflow_views,
+)
 
 app_name = "automation"
 urlpatterns = [
-    path("", views.playbook_list, name="list"),
-    path("playbooks/<slug:code>/", views.playbook_run, name="playbook"),
+    path("", book_views.playbook_list, name="list"),
+    path("playbooks/<slug:code>/", book_views.playbook_run, name="playbook"),
+    path("schedules/", book_views.booking_list, name="bookings"),
+    path("schedules/<int:pk>/switch/", book_views.booking_switch, name="booking_switch"),
+    path("inspections/", inspection_views.report_list, name="inspections"),
+    path("inspections/start/", inspection_views.report_start, name="inspection_start"),
+    path("inspections/<int:pk>/", inspection_views.report_detail, name="inspection"),
+    path("inspections/<int:pk>/<slug:kind>/", inspection_views.report_export, name="inspection_export"),
+    path("configurations/", configuration_views.change_list, name="configurations"),
+    path("configurations/new/", configuration_views.change_new, name="configuration_new"),
+    path("configurations/drift/", configuration_views.drift, name="configuration_drift"),
+    path("configurations/contents/<slug:digest>/", configuration_views.content, name="configuration_content"),
+    path("configurations/<int:pk>/", configuration_views.change_detail, name="configuration"),
+    path("configurations/<int:pk>/<slug:command>/", configuration_views.change_command, name="configuration_command"),
     path("runs/", views.run_list, name="runs"),
+    path("runs/<int:pk>/preview/", book_views.run_preview, name="run_preview"),
+    path("runs/<int:pk>/do/", book_views.preview_run, name="preview_run"),
+    path("runs/<int:pk>/collected/", collection_views.collected, name="collected"),
+    path("runs/<int:pk>/collected/download/", collection_views.download, name="log_download"),
     path("runs/<int:pk>/", views.run_detail, name="run"),
     path("runs/<int:pk>/live/", views.run_live, name="run_live"),
     path("runs/<int:pk>/log/", views.run_log, name="run_log"),

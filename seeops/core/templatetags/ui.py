@@ -122,6 +122,18 @@ def get(mapping: Any, key: object) -> Any:
 
 
 @register.filter
+def getlist(data: Any, key: str) -> list[str]:
+    """All values that a form sent under a name."""
+    return data.getlist(key) if hasattr(data, "getlist") else []
+
+
+@register.filter
+def unlocalised(number: float) -> str:
+    """A number as HTML attributes want it, whatever the language."""
+    return f"{number:g}"
+
+
+@register.filter
 def bar(ratio: Any) -> SafeString:
     """A small horizontal bar for a ratio between 0 and 1."""
     if ratio in (None, ""):
