@@ -39,22 +39,27 @@ def measure(
     end: dt.datetime,
     *,
     between: Callable[[], None] = lambda: None,
+    any_version: bool = False,
 ) -> Measured:
-    """One sample per node over [start, end]. `between` is called before each query. Raises Unavailable.
+    """One sample per node over [start, end]. `between` is called before each query; `any_version` counts whatever a node ran.
+    Raises Unavailable.
 
     A counter that is missing at the start belongs to a process that began later: it counts from zero. One that is lower at
     the end was reset: its end value counts.
     """
     reader = _Reader(service, start, end, between)
-    buckets = reader.grown("trading_request_duration_seconds_bucket", "node, version, le")
-    seconds = reader.grown("trading_request_duration_seconds_sum", "node, version")
-    requests = reader.grown("trading_requests_total", "node, version")
-    errors = reader.grown("trading_request_errors_total", "node, version")
+    by = "node" if any_version else "node, version"
+    buckets = reader.grown("trading_request_duration_seconds_bucket", f"{by}, le")
+    seconds = reader.grown("trading_request_duration_seconds_sum", by)
+    requests = reader.grown("trading_requests_total", by)
+    errors = reader.grown("trading_request_errors_total", by)
     memory = reader.memory()
     serving = reader.serving()
+    restarts = reader.restarts()
+    watched_s = max(0.0, (end - start).total_seconds() - MEMORY_SETTLES_S)
     samples = {}
     for node in nodes:
-        key = (node.name, node.version)
+        key = (node.name,) if any_version else (node.name, node.version)
         samples[node.name] = NodeSample(
             node=node.name,
             centre=node.centre,
@@ -65,11 +70,13 @@ def measure(
             memory=memory.get(node.name, ()),
             serving=serving.get(node.name),
             measured=key in requests and node.name in memory,
+            restarts=restarts.get(node.name),
+            watched_s=watched_s if node.name in restarts else 0.0,
         )
     return Measured(samples, reader.asked)
 
 
-def _histogram(buckets: Mapping[tuple[str, ...], float], key: tuple[str, str]) -> tuple[float, ...]:
+def _histogram(buckets: Mapping[tuple[str, ...], float], key: tuple[str, ...]) -> tuple[float, ...]:
     """Requests per bucket from the cumulative ones; empty when one is missing."""
     cumulative = [buckets.get((*key, _le(edge))) for edge in _EDGES]
     if any(value is None for value in cumulative):
@@ -119,6 +126,15 @@ class _Reader:
             inside = [(at, value) for at, value in points if value is not None and at >= first]
             found[series.labels["node"]] = tuple(inside)
         return found
+
+    def restarts(self) -> dict[str, float]:
+        """How often each process began anew, once what began before the window has settled."""
+        first = self.start + dt.timedelta(seconds=MEMORY_SETTLES_S)
+        if self.end <= first:
+            return {}
+        seconds = max(1, round((self.end - first).total_seconds()))
+        promql = f"max by (node) (changes(trading_process_start_time_seconds{self.selector}[{seconds}s]))"
+        return {sample.labels["node"]: sample.value for sample in self._query(promql, self.end)}
 
     def serving(self) -> dict[str, bool]:
         """True when the node says so, False when it says no or cannot be scraped; absent when nothing is known."""

@@ -211,7 +211,7 @@ def judge(release: Release, batch: Batch) -> bool:
             batch_to(release, batch, states.PASSED, text, action="verdict", finished_at=now())
             return True
         left = batch.extensions < release.plan["most_extensions"]
-        if outcome == Outcome.INCONCLUSIVE and left:
+        if outcome == Outcome.INCONCLUSIVE and left and judgement.longer_helps:
             longer = now() + dt.timedelta(seconds=release.soak_s)
             batch_to(
                 release, batch, states.SOAKING, text, action="verdict", soak_until=longer,

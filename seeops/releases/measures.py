@@ -1,68 +1,38 @@
-"""The single comparisons behind a verdict. Pure; each returns a Finding, or None when the metric does not apply.
+"""Comparisons of durations and memory. Pure; each returns a Finding, or None when the metric does not apply.
 
-`effect` is how much worse the changed nodes are (0 = the same), `low` and `high` its one-sided confidence limits, `p` the
-probability of seeing this or worse if the true effect were exactly the margin.
+`p` is the probability of seeing this or worse if the true effect were exactly the margin. Counts are compared in `counts`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize, stats
 
+from seeops.releases import power
+from seeops.releases.compared import Finding
 from seeops.releases.samples import BOUNDS_S, NodeSample
 
 if TYPE_CHECKING:
-    from seeops.releases.verdict import JudgeSettings
+    from seeops.releases.judge_settings import JudgeSettings
 
 _INSIDE = 12  # points inside a bucket: requests are taken as evenly spread over it on a logarithmic scale
 _LOWEST_S, _HIGHEST_S = BOUNDS_S[0] / 8, BOUNDS_S[-1] * 4
+# Nobody knows how requests are spread within the outermost buckets: with most of them there, ratios come out half as large again.
+_BLIND = 0.5
 _WIDEST = 16.0  # ratios beyond this are not told apart
-
-
-@dataclass(frozen=True)
-class Finding:
-    metric: str
-    text: str
-    margin: float
-    bound: float
-    unit: str
-    changed: float | None = None
-    peers: float | None = None
-    effect: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    enough: bool = True
-
-
-def serving(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Finding:
-    """Nodes that do not serve at the end of the window, by Fisher's exact test; a single one that is down never passes."""
-    base = {"metric": "serving", "margin": 0.0, "bound": 1e-9, "unit": "share"}
-    known = [sample for sample in changed if sample.serving is not None]
-    known_peers = [sample for sample in peers if sample.serving is not None]
-    if not known or not known_peers:
-        return Finding(text="not known which nodes serve", **base)
-    down, peers_down = sum(not s.serving for s in known), sum(not s.serving for s in known_peers)
-    table = [[down, len(known) - down], [peers_down, len(known_peers) - peers_down]]
-    p = float(stats.fisher_exact(table, alternative="greater").pvalue) if down else 1.0
-    rate, rate_peers = down / len(known), peers_down / len(known_peers)
-    return Finding(
-        text=f"{down} of {len(known)} changed nodes do not serve ({peers_down} of {len(known_peers)} peers)",
-        changed=rate, peers=rate_peers, effect=rate - rate_peers, low=None, high=rate, p=p,
-        enough=len(known) >= settings.min_coverage * len(changed), **base,
-    )  # fmt: skip
+_FURTHEST = 20.0  # logarithms of ratios beyond this are not told apart
 
 
 def distribution(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Finding | None:
     """Durations by Mann–Whitney on histograms: by which ratio the peers' distribution must be scaled to match.
 
     The spread between nodes is estimated from the peers and added, so that one node that is a little slower by nature is
-    no finding. None when one bucket holds nearly everything: the histogram cannot tell ratios then and the mean decides.
+    no finding. None when one bucket holds nearly everything, or an outermost one most: the histogram
+    cannot tell ratios then and the mean decides.
     """
     base = {
         "metric": "duration", "margin": settings.duration_margin, "bound": settings.duration_bound, "unit": "ratio",
@@ -73,19 +43,24 @@ def distribution(changed: Sequence[NodeSample], peers: Sequence[NodeSample], set
     if n < 1 or m < 1:
         return Finding(text="no requests on one side", **base)
     if len(peers) < settings.min_peers:
-        return Finding(text=f"{len(peers)} peers had requests, {settings.min_peers} are needed", **base)
+        return Finding(text=few_peers(len(peers), settings), growth=power.NEVER, **base)
     ours, theirs = _histogram(changed), _histogram(peers)
-    if float(np.minimum(ours / n, theirs / m).max()) > 0.95:
+    shares = theirs / m
+    if float(np.minimum(ours / n, shares).max()) > 0.95 or float(max(shares[0], shares[-1])) > _BLIND:
         return None
-    error = _spread(changed, peers, theirs)
+    sampling, lasting = _spread(changed, peers, theirs)
+    error = math.sqrt(sampling + lasting)
     centre = _ratio_at(0.5, ours, theirs)
     z = float(stats.norm.isf(1 - settings.confidence))
     low, high = _ratio_at(0.5 + z * error, ours, theirs), _ratio_at(0.5 - z * error, ours, theirs)
     excess = _superiority(1 + settings.duration_margin, ours, theirs) - 0.5
+    # The same error on the scale of logarithmic ratios.
+    scale = math.log(high / low) / (2 * z * error)
     return Finding(
         text=f"{_percent(centre - 1)} ({_percent(low - 1)} to {_percent(high - 1)}), {n:.0f} requests",
         changed=_quantile(ours, 0.5), peers=_quantile(theirs, 0.5), effect=centre - 1, low=low - 1, high=high - 1,
-        p=float(stats.norm.sf(excess / error)), enough=min(n, m) >= settings.min_requests, **base,
+        p=float(stats.norm.sf(excess / error)), enough=min(n, m) >= settings.min_requests,
+        **_ratio_power(math.log(centre), sampling * scale**2, lasting * scale**2, min(n, m), settings), **base,
     )  # fmt: skip
 
 
@@ -98,7 +73,9 @@ def mean_duration(changed: Sequence[NodeSample], peers: Sequence[NodeSample], se
     changed = [sample for sample in changed if sample.requests > 0 and sample.seconds > 0]
     peers = [sample for sample in peers if sample.requests > 0 and sample.seconds > 0]
     n, m = sum(s.requests for s in changed), sum(s.requests for s in peers)
-    if not changed or len(peers) < settings.min_peers:
+    if len(peers) < settings.min_peers:
+        return Finding(text=few_peers(len(peers), settings), growth=power.NEVER, **base)
+    if not changed or not math.isfinite(sum(s.seconds for s in (*changed, *peers))):
         return Finding(text="too few nodes with requests", **base)
     ours = math.log(sum(s.seconds for s in changed) / n)
     theirs = math.log(sum(s.seconds for s in peers) / m)
@@ -109,32 +86,34 @@ def mean_duration(changed: Sequence[NodeSample], peers: Sequence[NodeSample], se
     error = math.sqrt(max(variance, 1e-12) * (1 / n + 1 / m))
     freedom = len(peers) - 1
     t = float(stats.t.ppf(settings.confidence, freedom))
-    effect = math.exp(ours - theirs) - 1
-    p = float(stats.t.sf((ours - theirs - math.log1p(settings.duration_margin)) / error, freedom))
-    low, high = math.exp(ours - theirs - t * error) - 1, math.exp(min(ours - theirs + t * error, 20.0)) - 1
+    shift = ours - theirs
+    p = float(stats.t.sf((shift - math.log1p(settings.duration_margin)) / error, freedom))
+    effect, low, high = (_excess(value) for value in (shift, shift - t * error, shift + t * error))
     return Finding(
         text=f"{_percent(effect)} ({_percent(low)} to {_percent(high)})",
         changed=math.exp(ours), peers=math.exp(theirs), effect=effect, low=low, high=high, p=p,
-        enough=min(n, m) >= settings.min_requests, **base,
+        enough=min(n, m) >= settings.min_requests,
+        **_ratio_power(shift, error**2, 0.0, min(n, m), settings, freedom), **base,
     )  # fmt: skip
 
 
-def errors(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Finding:
-    """Failed requests: Fisher's exact test on the totals, Clopper–Pearson for the upper limit."""
-    base = {"metric": "errors", "margin": settings.error_margin, "bound": settings.error_bound, "unit": "share"}
-    n, m = round(sum(s.requests for s in changed)), round(sum(s.requests for s in peers))
-    if n < 1 or m < 1:
-        return Finding(text="no requests on one side", **base)
-    ours = min(n, round(sum(s.errors for s in changed)))
-    theirs = min(m, round(sum(s.errors for s in peers)))
-    rate, rate_peers = ours / n, theirs / m
-    p = float(stats.fisher_exact([[ours, n - ours], [theirs, m - theirs]], alternative="greater").pvalue)
-    interval = stats.binomtest(ours, n).proportion_ci(2 * settings.confidence - 1, method="exact")
-    return Finding(
-        text=f"{ours} of {n} requests failed ({rate:.2%}), peers {theirs} of {m} ({rate_peers:.2%})",
-        changed=rate, peers=rate_peers, effect=rate - rate_peers, low=float(interval.low) - rate_peers,
-        high=float(interval.high) - rate_peers, p=p, enough=min(n, m) >= settings.min_requests, **base,
-    )  # fmt: skip
+def _ratio_power(
+    shift: float, sampling: float, lasting: float, n: float, settings: JudgeSettings, freedom: float = math.inf
+) -> dict[str, float]:
+    """`sees` and `growth` of a ratio whose logarithm is `shift`, with that variance."""
+    margin, bound = math.log1p(settings.duration_margin), math.log1p(settings.duration_bound)
+    found = power.detectable(margin, math.sqrt(sampling + lasting), settings.alpha, freedom)
+    needed = power.growth(shift, margin, bound, sampling, lasting, settings.alpha, settings.confidence)
+    return {"sees": _excess(found), "growth": max(needed, settings.min_requests / n)}
+
+
+def few_peers(count: int, settings: JudgeSettings) -> str:
+    return f"{count} peers had requests, {settings.min_peers} are needed"
+
+
+def _excess(shift: float) -> float:
+    """A logarithmic ratio as how much more it is."""
+    return math.expm1(min(shift, _FURTHEST))
 
 
 def memory_growth(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Finding:
@@ -157,10 +136,15 @@ def memory_growth(changed: Sequence[NodeSample], peers: Sequence[NodeSample], se
     freedom = len(theirs) - 1
     t = float(stats.t.ppf(settings.confidence, freedom))
     effect = mean - mean_peers
+    margin, bound = settings.memory_margin_per_min, settings.memory_bound_per_min
+    needed = power.growth(effect, margin, bound, error**2, 0.0, settings.alpha, settings.confidence)
     return Finding(
         text=f"{_per_minute(effect)} a minute against the peers",
         changed=mean, peers=mean_peers, effect=effect, low=effect - t * error, high=effect + t * error,
-        p=float(stats.t.sf((effect - settings.memory_margin_per_min) / error, freedom)), **base,
+        p=float(stats.t.sf((effect - margin) / error, freedom)),
+        sees=power.detectable(margin, error, settings.alpha, freedom),
+        growth=needed ** (1 / 3),  # the variance of a slope falls with the third power of the window
+        **base,
     )  # fmt: skip
 
 
@@ -202,16 +186,18 @@ def _ratio_at(level: float, ours: np.ndarray, theirs: np.ndarray) -> float:
     return math.exp(float(optimize.brentq(gap, -limit, limit, xtol=1e-4)))
 
 
-def _spread(changed: Sequence[NodeSample], peers: Sequence[NodeSample], theirs: np.ndarray) -> float:
-    """Standard error of P(ours > theirs): sampling of requests plus what lies between nodes, estimated from the peers."""
+def _spread(changed: Sequence[NodeSample], peers: Sequence[NodeSample], theirs: np.ndarray) -> tuple[float, float]:
+    """Variance of P(ours > theirs): (sampling of requests, what lies between nodes), the latter estimated from the peers
+    (DerSimonian and Laird 1986)."""
     counts = np.array([sum(sample.buckets) for sample in peers])
     scores = np.array([_superiority(1.0, np.array(sample.buckets, float), theirs) for sample in peers])
     between = max(0.0, float(np.mean((scores - 0.5) ** 2)) - float(np.mean(1 / (12 * counts))))
-    total = 0.0
+    sampling, lasting = 0.0, 0.0
     for sizes in (np.array([sum(sample.buckets) for sample in changed]), counts):
         weights = sizes / sizes.sum()
-        total += float((weights**2 * (1 / (12 * sizes) + between)).sum())
-    return math.sqrt(total)
+        sampling += float((weights**2 / (12 * sizes)).sum())
+        lasting += float((weights**2 * between).sum())
+    return sampling, lasting
 
 
 def _quantile(histogram: np.ndarray, q: float) -> float:

@@ -3,43 +3,32 @@
 Each metric asks two one-sided questions, with a margin that says what is nobody's business and a bound that says what must
 not pass unseen:
 
-- FAIL when the change is significantly above the margin (p of all metrics corrected after Holm, at `alpha`);
+- FAIL when the change is significantly above the margin (p of a family's metrics corrected after Holm, at `alpha`);
 - PASS when its upper confidence limit (one-sided, `confidence`) lies below the bound;
-- INCONCLUSIVE otherwise: too few requests, no data, one side empty, nodes without measurements. No data never passes.
+- INCONCLUSIVE otherwise: too few requests, no data, one side empty, nodes without measurements. No data never passes, and
+  neither does a metric that cannot be computed.
 
-Over all metrics FAIL wins over INCONCLUSIVE, which wins over PASS. Sources: Mann and Whitney (1947) and Hodges and Lehmann
-(1963) on scaled distributions; Fisher's exact test; Clopper and Pearson (1934); Holm (1979); DerSimonian and Laird (1986)
-for the spread between nodes.
+Three families: the nodes' own figures, the business chains that pass the service, and integrity, whose counts are thresholds
+that no correction softens. Over all metrics FAIL wins over INCONCLUSIVE, which wins over PASS. A second opinion can only turn
+PASS into INCONCLUSIVE. Sources: Mann and Whitney (1947) and Hodges and Lehmann (1963) on scaled distributions; Fisher's exact
+test; Clopper and Pearson (1934); Holm (1979); Welch (1947).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from seeops.releases import measures
-from seeops.releases.measures import Finding
-from seeops.releases.samples import NodeSample
+from seeops.releases import chains, counts, integrity, measures, second
+from seeops.releases.compared import CHAINS, INTEGRITY, NODES, SECOND, Finding
+from seeops.releases.judge_settings import JudgeSettings
+from seeops.releases.samples import NodeSample, Surroundings
 
 PASS, FAIL, INCONCLUSIVE = "PASS", "FAIL", "INCONCLUSIVE"
-
-
-@dataclass(frozen=True)
-class JudgeSettings:
-    """Margins, bounds and demands. Ratios are relative (0.10 = 10 %), errors absolute shares of requests."""
-
-    duration_margin: float = 0.10
-    duration_bound: float = 0.25
-    error_margin: float = 0.002
-    error_bound: float = 0.0125
-    memory_margin_per_min: float = 0.03  # of the peers' median memory, per minute
-    memory_bound_per_min: float = 0.12
-    alpha: float = 0.01
-    confidence: float = 0.95
-    min_requests: int = 100
-    min_peers: int = 3
-    min_coverage: float = 0.8  # share of nodes that must have been measured
+# A forecast of how much longer it takes is rough: what seems to need half as much again may still decide in time.
+_ROUGH = 1.5
 
 
 @dataclass(frozen=True)
@@ -59,32 +48,80 @@ class Judged:
     unit: str
     p: float | None
     p_holm: float | None
+    kind: str = NODES
+    sees: float | None = None
+    growth: float | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
+    """`growth`: by which factor the window must grow to decide, None when nobody knows; infinite when it never would."""
+
     outcome: str
     summary: str
     metrics: tuple[Judged, ...]
+    growth: float | None = None
 
     def as_json(self) -> list[dict[str, Any]]:
-        return [asdict(metric) for metric in self.metrics]
+        """Metrics for storing; what is no finite number is stored as unknown."""
+        return [{name: _stored(value) for name, value in asdict(metric).items()} for metric in self.metrics]
+
+    def longer_helps(self, attainable: float) -> bool:
+        """Whether a window `attainable` times as long could decide what this one could not."""
+        return self.growth is None or self.growth <= attainable * _ROUGH
 
 
-def judge(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Verdict:
-    """The verdict on the `changed` nodes against their `peers`, measured in the same minutes."""
+def judge(
+    changed: Sequence[NodeSample],
+    peers: Sequence[NodeSample],
+    settings: JudgeSettings,
+    around: Surroundings | None = None,
+) -> Verdict:
+    """The verdict on the `changed` nodes against their `peers`, measured in the same minutes, and on what is `around` them
+    (None: it was not recorded, as in verdicts of earlier versions)."""
     shortage = _shortage(changed, peers, settings)
-    seen_changed = [sample for sample in changed if sample.measured]
+    found = [*_of_nodes(changed, peers, settings)]
+    if around is not None:
+        found += _around(around, settings)
+        shortage = shortage or around.problem
+    judged = [*_decided(found, settings)]
+    doubts = _doubts(changed, around, settings) if around is not None and settings.second_opinion else []
+    return _together(judged, doubts, shortage)
+
+
+def _of_nodes(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> Iterable[Finding]:
+    seen = [sample for sample in changed if sample.measured]
     seen_peers = [sample for sample in peers if sample.measured]
-    findings = [
-        measures.serving(changed, peers, settings),
-        measures.distribution(seen_changed, seen_peers, settings),
-        measures.mean_duration(seen_changed, seen_peers, settings),
-        measures.errors(seen_changed, seen_peers, settings),
-        measures.memory_growth(seen_changed, seen_peers, settings),
-    ]
-    judged = _correct([finding for finding in findings if finding is not None], settings)
-    return _together(judged, shortage)
+    measured: tuple[tuple[str, Callable[..., Finding | None], Sequence[NodeSample], Sequence[NodeSample]], ...] = (
+        ("serving", counts.serving, changed, peers),
+        ("restarts", counts.restarts, changed, peers),
+        ("duration", measures.distribution, seen, seen_peers),
+        ("mean duration", measures.mean_duration, seen, seen_peers),
+        ("errors", counts.errors, seen, seen_peers),
+        ("memory growth", measures.memory_growth, seen, seen_peers),
+    )
+    for name, measure, ours, theirs in measured:
+        try:
+            finding = measure(ours, theirs, settings)
+        except (ValueError, ArithmeticError) as error:
+            finding = Finding(name, f"cannot be computed: {error}", 0.0, 0.0, "ratio")
+        if finding is not None:
+            yield finding
+
+
+def _around(around: Surroundings, settings: JudgeSettings) -> list[Finding]:
+    found = integrity.findings(around.integrity)
+    if settings.judge_chains:
+        try:
+            found += chains.findings(around.chains, settings)
+        except (ValueError, ArithmeticError) as error:
+            found.append(Finding("chains", f"cannot be computed: {error}", 0.0, 0.0, "ratio", kind=CHAINS))
+    return found
+
+
+def _doubts(changed: Sequence[NodeSample], around: Surroundings, settings: JudgeSettings) -> list[Judged]:
+    seen = [sample for sample in changed if sample.measured]
+    return _decided(second.findings(seen, around.earlier, settings), settings) if seen else []
 
 
 def _shortage(changed: Sequence[NodeSample], peers: Sequence[NodeSample], settings: JudgeSettings) -> str:
@@ -110,49 +147,62 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _correct(findings: Sequence[Finding], settings: JudgeSettings) -> tuple[Judged, ...]:
-    tested = [finding for finding in findings if finding.p is not None]
-    adjusted = dict(zip([f.metric for f in tested], holm([f.p for f in tested if f.p is not None]), strict=True))
+def _decided(findings: Sequence[Finding], settings: JudgeSettings) -> list[Judged]:
+    """Every finding with its outcome, families corrected apart: many chains must not hide what the nodes themselves show."""
     judged = []
-    for finding in findings:
-        p_holm = adjusted.get(finding.metric)
-        judged.append(
-            Judged(
-                metric=finding.metric,
-                outcome=_outcome(finding, p_holm, settings),
-                text=finding.text,
-                changed=finding.changed,
-                peers=finding.peers,
-                effect=finding.effect,
-                low=finding.low,
-                high=finding.high,
-                margin=finding.margin,
-                bound=finding.bound,
-                unit=finding.unit,
-                p=finding.p,
-                p_holm=p_holm,
-            )
-        )
-    return tuple(judged)
+    for kind in (NODES, CHAINS, INTEGRITY, SECOND):
+        family = [finding for finding in findings if finding.kind == kind]
+        tested = [index for index, finding in enumerate(family) if _number(finding.p)]
+        raw = [family[index].p or 0.0 for index in tested]
+        corrected = dict(zip(tested, raw if kind == INTEGRITY else holm(raw), strict=True))
+        judged += [_judged(finding, corrected.get(index), settings) for index, finding in enumerate(family)]
+    return judged
 
 
-def _outcome(finding: Finding, p_holm: float | None, settings: JudgeSettings) -> str:
-    if p_holm is None or finding.effect is None or finding.high is None:
+def _judged(finding: Finding, p: float | None, settings: JudgeSettings) -> Judged:
+    values = {name: value for name, value in asdict(finding).items() if name != "enough"}
+    return Judged(outcome=_outcome(finding, p, settings), p_holm=p, **values)
+
+
+def _outcome(finding: Finding, p: float | None, settings: JudgeSettings) -> str:
+    effect, high = finding.effect, finding.high
+    if p is None or effect is None or high is None or not (_number(effect) and _number(high)):
         return INCONCLUSIVE
-    if p_holm < settings.alpha and finding.effect > finding.margin:
+    if p < settings.alpha and effect > finding.margin:
         return FAIL
-    if finding.enough and finding.high < finding.bound:
+    if finding.enough and high < finding.bound:
         return PASS
     return INCONCLUSIVE
 
 
-def _together(judged: tuple[Judged, ...], shortage: str) -> Verdict:
-    failed = [metric for metric in judged if metric.outcome == FAIL]
-    if failed:
-        return Verdict(FAIL, "; ".join(f"{metric.metric}: {metric.text}" for metric in failed), judged)
-    if shortage:
-        return Verdict(INCONCLUSIVE, shortage, judged)
+def _together(judged: Sequence[Judged], doubts: Sequence[Judged], shortage: str) -> Verdict:
+    metrics = (*judged, *doubts)
+    if failed := [metric for metric in judged if metric.outcome == FAIL]:
+        return Verdict(FAIL, _sentence(failed), metrics)
     unclear = [metric for metric in judged if metric.outcome == INCONCLUSIVE]
+    if shortage:
+        return Verdict(INCONCLUSIVE, shortage, metrics)
     if unclear:
-        return Verdict(INCONCLUSIVE, "; ".join(f"{metric.metric}: {metric.text}" for metric in unclear), judged)
-    return Verdict(PASS, "no metric is worse than its margin, and each was measured well enough to say so", judged)
+        return Verdict(INCONCLUSIVE, _sentence(unclear), metrics, _growth(unclear))
+    if doubtful := [metric for metric in doubts if metric.outcome == FAIL]:
+        return Verdict(INCONCLUSIVE, "the second opinion doubts the pass; " + _sentence(doubtful), metrics)
+    return Verdict(PASS, "no metric is worse than its margin, and each was measured well enough to say so", metrics)
+
+
+def _sentence(metrics: Sequence[Judged]) -> str:
+    return "; ".join(f"{metric.metric}: {metric.text}" for metric in metrics)
+
+
+def _growth(unclear: Sequence[Judged]) -> float | None:
+    """What the slowest metric needs; None when one of them may come to a number at any moment."""
+    if any(metric.growth is None for metric in unclear):
+        return None
+    return max(metric.growth or 1.0 for metric in unclear)
+
+
+def _number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _stored(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -88,7 +88,7 @@ def test_refused_plans_speak_chinese() -> None:
 
 def test_the_judge_speaks_chinese() -> None:
     """Every text in the source of the judge is known to the catalogue: f-strings are tried with a figure in each place."""
-    for name in ("measures.py", "verdict.py"):
+    for name in ("measures.py", "counts.py", "chains.py", "integrity.py", "verdict.py"):
         source = (ROOT / "seeops" / "releases" / name).read_text(encoding="utf-8")
         for prefix, text in re.findall(r'(?:text=|return )(f?)"([^"\n]+)"', source):
             said = re.sub(r"\{_per\w+\([^}]*\}", "+1.00 %", text) if prefix else text

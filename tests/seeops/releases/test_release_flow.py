@@ -22,12 +22,13 @@ from seeops.changes import services as changes
 from seeops.core.errors import Conflict, InvalidInput, RuleViolation
 from seeops.core.leases import LeaseLost
 from seeops.inventory.models import Lock, Node, Service, Version
-from seeops.releases import collect, engine, services, states
+from seeops.releases import collect, engine, services, states, surroundings
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
 from seeops.releases.planning import PartWish
 from tests.estate import default_grants, import_estate, observed_up, person
 from tests.polling import eventually
+from tests.seeops.releases.measured import around as calm
 from tests.seeops.releases.measured import node as measured_node
 from trading_sim.nodes.packages import write_repository
 
@@ -130,6 +131,7 @@ def measurements(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         return collect.Measured(samples, ["recorded"])
 
     monkeypatch.setattr(collect, "measure", measure)
+    monkeypatch.setattr(surroundings, "measure", lambda *_, **__: calm(np.random.default_rng(8)))
     return kind
 
 
