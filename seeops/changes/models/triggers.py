@@ -83,6 +83,7 @@ END IF;
 RETURN NEW;
 """
 
+# What was approved stays as it was while it is; a standard change that its template covers is approved anew by it at once.
 REQUESTER_STAYS = """
 IF NEW.requester_id <> OLD.requester_id THEN
     RAISE EXCEPTION 'the requester of ticket % cannot be changed', OLD.number;
@@ -90,6 +91,14 @@ END IF;
 IF NEW.stages <> OLD.stages AND OLD.state IN ('approved', 'scheduled', 'executing')
    AND NEW.state IN ('approved', 'scheduled', 'executing') THEN
     RAISE EXCEPTION 'the approval stages of ticket % cannot be changed after its approval', OLD.number;
+END IF;
+IF OLD.state IN ('approved', 'scheduled', 'executing') AND NEW.state IN ('approved', 'scheduled', 'executing')
+   AND NOT (jsonb_array_length(NEW.stages) = 0 AND NEW.template_id IS NOT NULL)
+   AND (NEW.title, NEW.kind, NEW.reason, NEW.window_start, NEW.window_end, NEW.reversibility, NEW.incident, NEW.template_id, NEW.plan,
+        NEW.plan_digest, NEW.content_digest, NEW.impact_digest, NEW.risk_level)
+   IS DISTINCT FROM (OLD.title, OLD.kind, OLD.reason, OLD.window_start, OLD.window_end, OLD.reversibility, OLD.incident,
+        OLD.template_id, OLD.plan, OLD.plan_digest, OLD.content_digest, OLD.impact_digest, OLD.risk_level) THEN
+    RAISE EXCEPTION 'what was approved of ticket % cannot be changed: it waits for another approval then', OLD.number;
 END IF;
 RETURN NEW;
 """
