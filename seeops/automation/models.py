@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from seeops.core.leases import Leased
+from seeops.inventory import locks
 
 
 class RunState(models.TextChoices):
@@ -89,7 +90,11 @@ class Run(Leased):
             pgtrigger.Trigger(
                 name="not_while_frozen", when=pgtrigger.Before, operation=pgtrigger.Insert | pgtrigger.Update,
                 func=_NOT_WHILE_FROZEN, declare=[("frozen_by", "text")],
-            )
+            ),
+            pgtrigger.Trigger(
+                name="end_frees_locks", when=pgtrigger.After, operation=pgtrigger.UpdateOf("state"), func=locks.FREED_BY,
+                condition=pgtrigger.Condition("NEW.state NOT IN ('queued', 'running')"),
+            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:

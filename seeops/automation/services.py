@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
-from seeops.automation import catalogue, process, rolling, selectors
+from seeops.automation import catalogue, process, rolling, run_locks, selectors
 from seeops.automation.models import LIVE_STATES, Run, RunState
 from seeops.changes import services as changes
 from seeops.core.clock import now
@@ -134,6 +134,7 @@ def run_queue(
         targets=targets, hosts_total=len(targets), concurrency=concurrency, reason=reason, fence=fence, topic=topic,
         created_by=actor, job_timeout_s=job_timeout_s, changes_nodes=changes_nodes,
     )  # fmt: skip
+    run_locks.take(run)
     _poke_spawn(run)
     announce("runs")
     return run
@@ -202,6 +203,8 @@ def run_ask_to_stop(run: Run) -> None:
 
 def run_check(run: Run) -> Run:
     """Look after a live run: start its process (again) or find that it is lost. Returns the run as it is now."""
+    if run.live and not run_locks.keep(run):
+        run_ask_to_stop(run)
     if run.state == RunState.QUEUED:
         run_spawn(run.pk)
     elif run.state == RunState.RUNNING and _gone(run):
