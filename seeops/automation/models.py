@@ -79,6 +79,14 @@ class Run(Leased):
     hosts_total = models.PositiveIntegerField(default=0)
     hosts_done = models.PositiveIntegerField(default=0)
     hosts_failed = models.PositiveIntegerField(default=0)
+    hosts_silent = models.PositiveIntegerField(
+        default=0, help_text=_("nodes without a result when the run ended: what became of them is unknown")
+    )
+    budget = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("no further node is begun once more than this many have failed, did not answer or stayed silent"),
+    )
     events_count = models.PositiveIntegerField(default=0)
     events_digest = models.CharField(max_length=64, blank=True, default="")
 

@@ -39,16 +39,17 @@ def main(argv: list[str]) -> int:
     django.setup()
     from seeops.automation import collection
     from seeops.automation.recorder import Recorder
+    from seeops.automation.results import Results
 
     run = _claim(int(argv[1]))
     if run is None:
         log.info("run is not waiting for a process", extra={"run": argv[1]})
         return 3
-    recorder = Recorder(run)
+    recorder, results = Recorder(run), Results()
     recorder.start()
     folder = _folder(run)
     try:
-        status, problem = _carry_out(run, recorder, folder)
+        status, problem = _carry_out(run, recorder, results, folder)
         collection.pack(run)
     except Exception as error:
         log.exception("run broke", extra={"run": run.number})
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     recorder.say(problem or f"run {status}")
     recorder.finish()
-    _end(run, recorder, status, problem)
+    _end(run, recorder, results, status, problem)
     return 0
 
 
@@ -113,30 +114,41 @@ def _folder(run: Any) -> Path:
     return folder
 
 
-def _carry_out(run: Any, recorder: Any, folder: Path) -> tuple[str, str]:
+def _carry_out(run: Any, recorder: Any, results: Any, folder: Path) -> tuple[str, str]:
     """(state, problem) after all slices. A cancelled or lost run starts no further slice."""
     statuses: list[str] = []
     problem = ""
-    for number, targets in enumerate(slices(run.targets), start=1):
+    for number, targets in enumerate(slices(run.targets, max(SLICE, run.concurrency)), start=1):
         if recorder.stop_wanted.is_set() or recorder.lost.is_set():
             break
-        problem = _may_begin(targets, statuses, recorder)
+        problem = _spent(run, results) or _may_begin(targets, statuses, recorder)
         if problem:
             break
-        statuses.append(_slice(run, recorder, folder / f"slice-{number}", targets))
+        statuses.append(_slice(run, recorder, results, folder / f"slice-{number}", targets))
     if recorder.stop_wanted.is_set() or recorder.lost.is_set():
         return "cancelled", "stopped before all nodes were done"
     if problem:
         return "failed", problem
     if "timeout" in statuses:
         return "failed", f"took longer than {run.job_timeout_s} s, or said nothing for {IDLE_TIMEOUT_S} s"
+    if problem := _spent(run, results):
+        return "failed", problem
+    if silent := results.silent(target["name"] for target in run.targets):
+        return "failed", f"{len(silent)} nodes gave no result"
     return ("done", "") if set(statuses) <= {"successful"} else ("failed", "")
 
 
-def slices(targets: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The targets in pieces that one ansible-playbook takes; a target with a `round` shares its piece with its own round only."""
+def _spent(run: Any, results: Any) -> str:
+    """Why no further node is begun: more have failed, did not answer or stayed silent than the run may lose."""
+    if run.budget is None or results.lost() <= run.budget:
+        return ""
+    return f"{results.lost()} nodes failed or gave no result, the run may lose {run.budget}: no further node is begun"
+
+
+def slices(targets: list[dict[str, Any]], size: int = SLICE) -> list[list[dict[str, Any]]]:
+    """The targets in pieces of `size` that one ansible-playbook takes; a target with a `round` shares its piece with its own round only."""
     rounds = [list(inside) for _number, inside in groupby(targets, key=lambda target: target.get("round", 0))]
-    return [inside[start : start + SLICE] for inside in rounds for start in range(0, len(inside), SLICE)]
+    return [inside[start : start + size] for inside in rounds for start in range(0, len(inside), size)]
 
 
 def _may_begin(targets: list[dict[str, Any]], statuses: list[str], recorder: Any) -> str:
@@ -151,7 +163,7 @@ def _may_begin(targets: list[dict[str, Any]], statuses: list[str], recorder: Any
     return rolling.wait_for_room(names, lambda: recorder.stop_wanted.is_set() or recorder.lost.is_set())
 
 
-def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]]) -> str:
+def _slice(run: Any, recorder: Any, results: Any, folder: Path, targets: list[dict[str, Any]]) -> str:
     import ansible_runner
 
     from seeops.automation import catalogue, collection
@@ -165,7 +177,11 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
     )
 
     def handle(event: dict[str, Any]) -> bool:
-        recorder.add(from_runner(event))
+        events = from_runner(event)
+        results.take(events)
+        if event.get("event") == "playbook_on_stats":
+            results.summed_up(event.get("event_data") or {})
+        recorder.add(events)
         return False  # no file per event
 
     result = ansible_runner.run(
@@ -173,7 +189,7 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
         playbook=str(catalogue.playbook(run.playbook).path),
         inventory=str(inventory),
         extravars=literal({**run.inputs, **collection.runtime_inputs(run)}),
-        envvars=_environment(run),
+        envvars=_environment(run, results),
         forks=max(1, min(run.concurrency, len(targets))),
         ident="run",
         cmdline="--check --diff" if run.purpose == "check" else "",
@@ -187,6 +203,7 @@ def _slice(run: Any, recorder: Any, folder: Path, targets: list[dict[str, Any]])
             "idle_timeout": IDLE_TIMEOUT_S,
         },
     )
+    results.slice_ended([target["name"] for target in targets])
     return str(result.status)
 
 
@@ -198,9 +215,10 @@ def inventory_variables(target: dict[str, Any]) -> dict[str, Any]:
     return {**agent, **literal(target.get("vars", {}))}
 
 
-def _environment(run: Any) -> dict[str, str]:
+def _environment(run: Any, results: Any) -> dict[str, str]:
     """What ansible needs: our plugins, its own programs first, nothing of the console's secrets."""
-    return {
+    left = {} if run.budget is None else {"SEEOPS_FAILURE_BUDGET": str(run.budget - results.lost())}
+    return left | {
         "ANSIBLE_CONFIG": str(PLUGINS.parent / "ansible.cfg"),
         "AWX_LIB_DIRECTORY": str(PLUGINS / "display"),
         "ANSIBLE_FORCE_COLOR": "0",
@@ -210,7 +228,7 @@ def _environment(run: Any) -> dict[str, str]:
     }
 
 
-def _end(run: Any, recorder: Any, status: str, problem: str) -> None:
+def _end(run: Any, recorder: Any, results: Any, status: str, problem: str) -> None:
     """Write how it ended, unless another process has taken the run over."""
     from seeops.automation.models import Run, RunState
     from seeops.core.clock import now
@@ -221,7 +239,8 @@ def _end(run: Any, recorder: Any, status: str, problem: str) -> None:
     moment = now()
     own = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.RUNNING)
     ended = {"state": status, "problem": problem, "finished_at": moment, "heartbeat_at": moment, "lease_until": None}
-    _patiently(lambda: own.update(**ended))
+    counts = results.counts([target["name"] for target in run.targets])
+    _patiently(lambda: own.update(**ended, **counts))
     announce(*recorder.topics, "runs")
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
-from seeops.automation import catalogue, process, rolling, run_locks, selectors
+from seeops.automation import catalogue, failover, process, rolling, run_locks, selectors
 from seeops.automation.models import LIVE_STATES, Run, RunState
 from seeops.changes import services as changes
 from seeops.core.clock import now
@@ -47,10 +48,14 @@ def run_start(
     numbered = next_number(Run, "RUN")
     if check and not book.check:
         raise RuleViolation(_("“%(title)s” cannot say beforehand what it would do.") % {"title": book.title})
-    targets = _targets(nodes, numbered["number"], fence, reason)
+    checked = catalogue.checked(book, inputs)
+    if book.code in failover.BOOKS:
+        common = {"node_key": numbered["number"], "node_epoch": fence, "node_reason": reason[:200]}
+        targets = failover.targets(book.code, actor=actor, nodes=nodes, inputs=checked, common=common)
+    else:
+        targets = _targets(nodes, numbered["number"], fence, reason)
     if not check:
         _require_not_frozen(actor, book, [target["name"] for target in targets])
-    checked = catalogue.checked(book, inputs)
     if not check:
         targets = _in_rounds(book, targets)
     run = run_queue(
@@ -127,12 +132,16 @@ def run_queue(
     job_timeout_s: int = 900,
     numbered: dict[str, Any] | None = None,
     changes_nodes: bool = False,
+    budget: int | None = None,
 ) -> Run:
-    """Queue a run and have its process started. For other apps' services, which check rights and write the audit record."""
+    """Queue a run and have its process started. For other apps' services, which check rights and write the audit record.
+
+    `budget`: once more nodes than this have failed, do not answer or stayed silent, no further one is begun (None: never).
+    """
     run = Run.objects.create(
         **(numbered or next_number(Run, "RUN")), playbook=playbook, title=title[:160], purpose=purpose, inputs=inputs,
         targets=targets, hosts_total=len(targets), concurrency=concurrency, reason=reason, fence=fence, topic=topic,
-        created_by=actor, job_timeout_s=job_timeout_s, changes_nodes=changes_nodes,
+        created_by=actor, job_timeout_s=job_timeout_s, changes_nodes=changes_nodes, budget=budget,
     )  # fmt: skip
     run_locks.take(run)
     _poke_spawn(run)
@@ -223,6 +232,7 @@ def _gone(run: Run) -> bool:
 def _mark_lost(run: Run) -> None:
     lost = Run.objects.filter(pk=run.pk, epoch=run.epoch, state=RunState.RUNNING).update(
         state=RunState.LOST, finished_at=now(), lease_until=None, epoch=run.epoch + 1,
+        hosts_silent=F("hosts_total") - F("hosts_done") - F("hosts_failed"),
         problem=gettext_noop("its process ended without a word; what the nodes did must be read back from them"),
     )  # fmt: skip
     if lost:

@@ -6,6 +6,8 @@ from django.utils.translation import gettext_noop as _
 
 PROCESS = (
     _("stopped before all nodes were done"),
+    _("%(n)d nodes gave no result"),
+    _("%(n)d nodes failed or gave no result, the run may lose %(budget)d: no further node is begun"),
     _("took longer than %(s)d s, or said nothing for %(idle)d s"),
     _("no node matched"),
     _("%(n)d nodes, %(failed)d failed or unreachable"),

@@ -29,6 +29,7 @@ description: Sends results in groups inside the output.
 BATCH = 50
 OLDEST_S = 0.25
 LARGEST_DATA = 16_000
+NOT_BEGUN = "seeops_not_begun"  # what the fleet strategy calls hosts that a spent budget kept from being begun
 _PR_SET_PDEATHSIG = 1
 _CHECKS = frozenset({"validate_argument_spec", "ansible.builtin.validate_argument_spec"})
 _HIDDEN = frozenset({"invocation", "ansible_facts", "exception", "_ansible_no_log", "diff"})
@@ -120,4 +121,6 @@ class CallbackModule(CallbackBase):
         self._flush()
         summary = {host: stats.summarize(host) for host in sorted(stats.processed)}
         bad = [host for host, counts in summary.items() if counts["failures"] or counts["unreachable"]]
-        self._send("playbook_on_stats", {"hosts": len(summary), "failed": len(bad)})
+        not_begun = set(stats.custom.get("_run", {}).get(NOT_BEGUN, ()))
+        finished = [host for host in summary if host not in not_begun]
+        self._send("playbook_on_stats", {"hosts": len(summary), "failed": len(bad), "finished": finished})

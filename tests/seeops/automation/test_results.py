@@ -1,0 +1,85 @@
+"""What became of each node: done only with its playbook's word, silent otherwise; a budget that counts all three."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seeops.automation import process, selectors, services
+from seeops.automation.events import Event, from_runner
+from seeops.automation.results import Results
+from seeops.core.clock import now
+from tests.estate import default_grants, person
+
+NAMES = ["a", "b", "c", "d", "e"]
+STATUSES = st.sampled_from(["ok", "failed", "unreachable", "skipped", "info"])
+
+
+def event(host: str, status: str) -> Event:
+    return Event(now(), host, "task", status, False, "", None)
+
+
+@given(
+    reported=st.lists(st.tuples(st.sampled_from(NAMES), STATUSES)),
+    finished=st.sets(st.sampled_from(NAMES)),
+    ended=st.booleans(),
+)
+def test_every_node_is_done_bad_or_silent_and_nobody_is_done_without_a_word(reported, finished, ended):
+    results = Results()
+    results.take(event(host, status) for host, status in reported)
+    results.summed_up({"finished": sorted(finished)})
+    if ended:
+        results.slice_ended(NAMES)
+    counts = results.counts(NAMES)
+    assert sum(counts.values()) == len(NAMES)
+    last = dict((host, status) for host, status in reported if status != "info")
+    done = {name for name in NAMES if name in finished and last.get(name) in ("ok", "skipped")}
+    assert counts["hosts_done"] == len(done)
+    assert counts["hosts_failed"] == sum(status in ("failed", "unreachable") for status in last.values())
+    assert results.lost() == (len(NAMES) - len(done) if ended else counts["hosts_failed"])
+
+
+def test_a_summary_without_names_finishes_nobody():
+    results = Results()
+    results.take(from_runner({"event": "runner_batch", "event_data": {"results": [{"h": "a", "t": "t", "s": "ok"}]}}))
+    results.summed_up({"hosts": 1})
+    assert results.silent(["a", "b"]) == ["a", "b"]
+
+
+@pytest.fixture
+def own_folder(transactional_db: None, valkey_url: str, settings: Any, tmp_path: Any) -> Any:
+    settings.VAR_DIR = tmp_path
+    default_grants()
+    return tmp_path
+
+
+def carried_out(budget: int | None, concurrency: int) -> Any:
+    """A run over five nodes of which nobody answers, by a real runner process."""
+    targets = [
+        {
+            "name": f"gone-{name}",
+            "agent_url": "http://127.0.0.1:1/nodes/gone",
+            "vars": {"node_key": name, "node_epoch": 1},
+        }
+        for name in NAMES
+    ]
+    run = services.run_queue(
+        actor=person("lin", "operator"), playbook="undrain", title="nobody there", targets=targets, inputs={},
+        purpose="playbook", fence=1, concurrency=concurrency, budget=budget,
+    )  # fmt: skip
+    services.run_spawn(run.pk)
+    assert process._children[-1].wait(timeout=100) == 0
+    run.refresh_from_db()
+    return run
+
+
+def test_unreachable_nodes_spend_the_budget_and_the_rest_is_silent_not_done(own_folder):
+    run = carried_out(budget=1, concurrency=1)
+    assert (run.state, run.hosts_done, run.hosts_failed, run.hosts_silent) == ("failed", 0, 2, 3)
+    assert "no further node is begun" in run.problem
+    begun = run.events.filter(status="unreachable").values_list("host", flat=True)
+    assert sorted(begun) == ["gone-a", "gone-b"]
+    assert selectors.log_verify(run).intact
