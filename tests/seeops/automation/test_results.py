@@ -35,7 +35,7 @@ def test_every_node_is_done_bad_or_silent_and_nobody_is_done_without_a_word(repo
         results.slice_ended(NAMES)
     counts = results.counts(NAMES)
     assert sum(counts.values()) == len(NAMES)
-    last = dict((host, status) for host, status in reported if status != "info")
+    last = {host: status for host, status in reported if status != "info"}
     done = {name for name in NAMES if name in finished and last.get(name) in ("ok", "skipped")}
     assert counts["hosts_done"] == len(done)
     assert counts["hosts_failed"] == sum(status in ("failed", "unreachable") for status in last.values())
