@@ -23,7 +23,7 @@ from seeops.core.clock import now
 from seeops.core.errors import Conflict, InvalidInput, RuleViolation, SeeOpsError, Unavailable
 from seeops.core.live import announce
 from seeops.core.sequence import next_epoch
-from seeops.inventory import permits, selectors
+from seeops.inventory import locks, permits, selectors
 from seeops.inventory.models import ActionState, Node, NodeAction, NodeState, Redundancy, Service, Verb
 from seeops.inventory.redundancy import Shortfall, shortfalls
 
@@ -83,7 +83,8 @@ def actions_request(
 ) -> list[NodeAction]:
     """Write down that `actor` wants `nodes` to do `verb`. The same `key` again returns the actions of the first time.
 
-    Raises Forbidden, InvalidInput (no reason, no node), RuleViolation (production is frozen, redundancy would break).
+    Raises Forbidden, InvalidInput (no reason, no node), RuleViolation (production is frozen, redundancy would break), Conflict (somebody
+    else holds a node).
     """
     if verb not in Verb.values:
         raise InvalidInput(_("“%(verb)s” is not something a node can do.") % {"verb": verb}, field="verb")
@@ -99,6 +100,7 @@ def actions_request(
         return earlier
     if verb in CHANGES:
         permits.require(actor, Service.objects.filter(nodes__in=list(nodes)).distinct())
+    _require_unlocked(nodes, verb)
     _hold(nodes)
     short = blocked(nodes, verb)
     if short:
@@ -121,6 +123,13 @@ def actions_request(
         audit.record(actor=actor, action=f"node.{verb}", obj=action.node, reason=reason, after=action.as_audit())
     announce("nodes")
     return actions
+
+
+def _require_unlocked(nodes: Sequence[Node], verb: str) -> None:
+    """A node that somebody else works on is left alone, also by what would bring it back; looking at it is free to everybody."""
+    problem = "" if verb == Verb.DIAGNOSE else locks.holding_problem(nodes=nodes)
+    if problem:
+        raise Conflict(problem, code="locked")
 
 
 def _hold(nodes: Sequence[Node]) -> None:

@@ -133,6 +133,7 @@ def _for_approver(release: Release, made: planning.Draft) -> dict[str, Any]:
         "soak_s": made.plan["soak_s"],
         "drain": made.plan["drain"],
         "warnings": made.plan["warnings"],
+        "gates": made.plan.get("gates") or {},
         "reversibility": max((part["reversibility"] for part in parts), key=reversal.HARDER.index),
         "parts": parts,
         "batches": [batch for part in parts for batch in part["batches"]],

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from seeops.changes.models import Reversibility
 from seeops.core.clock import now
 from seeops.core.leases import Leased
-from seeops.releases import lines, states
+from seeops.releases import freeze_line, lines, states
 
 UNATTENDED_AFTER = dt.timedelta(seconds=10)
 
@@ -201,7 +201,7 @@ class Batch(models.Model):
         verbose_name = _("batch")
         ordering = ["release", "number"]
         constraints = [models.UniqueConstraint(fields=["release", "number"], name="batch_once")]
-        triggers = [*lines.BATCH]
+        triggers = [*lines.BATCH, freeze_line.BATCH]
 
     def __str__(self) -> str:
         return f"{self.release.number} #{self.number}"

@@ -12,7 +12,7 @@ from seeops.automation import selectors as runs
 from seeops.automation.models import RunState as PlaybookState
 from seeops.automation.models import StepRun, WorkflowRun, WorkflowVersion
 from seeops.automation.workflow_states import RunState, StepState
-from seeops.automation.workflows import conditions, fencing, own_process
+from seeops.automation.workflows import conditions, fencing, own_process, permitted
 from seeops.automation.workflows.driver import Driver
 from seeops.automation.workflows.forking import Fork, Join
 from seeops.automation.workflows.kinds import BRANCH, FORK, JOIN, NO, YES
@@ -93,6 +93,10 @@ class OwnProcess(Driver):
     """HTTP calls and scripts: a supervised process that does it and writes the outcome into the attempt's row."""
 
     begins_as = StepState.STARTING
+
+    def begin(self, run: WorkflowRun, step: StepRun) -> Settled | None:
+        problem = permitted.problem(run.started_by, step.parameters.get("service", ""))
+        return failed(problem) if problem else super().begin(run, step)
 
     def look(self, run: WorkflowRun, step: StepRun) -> Settled | None:
         if step.outcome:

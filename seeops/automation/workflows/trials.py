@@ -17,7 +17,7 @@ def left_out(kind: str, told: dict[str, Any]) -> bool:
     if kind == "http":
         return told["method"] not in ("GET", "HEAD")
     if kind == "script":
-        return bool(told["network"])
+        return bool(told["network"] or told.get("service"))
     if kind == "playbook":
         try:
             return catalogue.playbook(told["playbook"]).effect != "reads"
