@@ -23,11 +23,12 @@ import rfc8785
 
 from seeops.audit import chain
 from seeops.audit import selectors as audit_selectors
-from seeops.maturity import report, sheet
+from seeops.core.late import Late
 from seeops.maturity.framework import Framework
 from seeops.maturity.models import Attestation, Evidence
 from seeops.maturity.rating import Rating
 
+report, sheet = Late("seeops.maturity.report"), Late("seeops.maturity.sheet")
 VERIFIER = Path(__file__).parent / "verify_export.py"
 
 

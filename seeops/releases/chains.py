@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
+from seeops.core.late import Late
 from seeops.releases import power
 from seeops.releases.compared import CHAINS, Finding
 from seeops.releases.samples import ChainSample, Slice
@@ -22,6 +22,7 @@ from seeops.releases.samples import ChainSample, Slice
 if TYPE_CHECKING:
     from seeops.releases.judge_settings import JudgeSettings
 
+stats = Late("scipy.stats")
 LEAST_SLICES = 3
 _SURELY = 0.001
 
@@ -31,13 +32,13 @@ def findings(samples: Sequence[ChainSample], settings: JudgeSettings) -> list[Fi
     nobody used decides nothing; when that holds for all of them, one finding says so."""
     others = [sample for sample in samples if not sample.affected]
     affected = [sample for sample in samples if sample.affected]
-    used = [sample for sample in affected if _sum(sample.now)[0] >= settings.min_requests]
+    used = [sample for sample in affected if _sum(sample.now)[0] >= settings.chain_min_requests]
     if affected and not used:
         return [Finding("chains", "nobody used the chains of the service", 0.0, 1e-9, "share", kind=CHAINS)]
     found = []
     for sample in used:
         found.append(_errors(sample, others, settings))
-        if _sum(sample.before)[0] >= settings.min_requests:
+        if _sum(sample.before)[0] >= settings.chain_min_requests:
             found.append(_durations(sample, others, settings))
     return found
 
@@ -55,7 +56,7 @@ def _errors(sample: ChainSample, others: Sequence[ChainSample], settings: JudgeS
     if _rose(others):
         return Finding(text="chains that do not pass the service fail as well: something else is going on", **base)
     rate, before = k / n, j / m if m else 0.0
-    if m >= settings.min_requests:
+    if m >= settings.chain_min_requests:
         p = float(stats.binomtest(k, k + j, n / (n + m), alternative="greater").pvalue) if k else 1.0
     else:
         p = float(stats.binom.sf(k - 1, n, settings.chain_error_margin))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
+from seeops.core.late import Late
 from seeops.releases import power
 from seeops.releases.compared import Finding
 from seeops.releases.samples import NodeSample
@@ -14,6 +13,7 @@ from seeops.releases.samples import NodeSample
 if TYPE_CHECKING:
     from seeops.releases.judge_settings import JudgeSettings
 
+stats = Late("scipy.stats")
 NONE_AT_ALL = 1e-9  # the bound of what may not happen to a single node
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, stats
 
+from seeops.core.late import Late
 from seeops.releases import power
 from seeops.releases.compared import Finding
 from seeops.releases.samples import BOUNDS_S, NodeSample
@@ -19,6 +19,7 @@ from seeops.releases.samples import BOUNDS_S, NodeSample
 if TYPE_CHECKING:
     from seeops.releases.judge_settings import JudgeSettings
 
+optimize, stats = Late("scipy.optimize"), Late("scipy.stats")
 _INSIDE = 12  # points inside a bucket: requests are taken as evenly spread over it on a logarithmic scale
 _LOWEST_S, _HIGHEST_S = BOUNDS_S[0] / 8, BOUNDS_S[-1] * 4
 # Nobody knows how requests are spread within the outermost buckets: with most of them there, ratios come out half as large again.

@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
-import networkx as nx
+from seeops.core.late import Late
+
+nx = Late("networkx")
 
 
 @dataclass(frozen=True)

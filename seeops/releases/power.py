@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from seeops.core.late import Late
 
+stats = Late("scipy.stats")
 POWER = 0.8  # an effect "would be found" when it is found in four of five samples
 TESTS = 6  # p-values that Holm's correction usually weighs: the smallest of them must lie below alpha / TESTS
 NEVER = math.inf
