@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,15 @@ class Product:
         os.kill(pid, number)
         return pid
 
+    @contextlib.contextmanager
+    def without(self, program: str) -> Iterator[None]:
+        """A while in which a program is away."""
+        self.supervisor().stop_program(program)
+        try:
+            yield
+        finally:
+            self.supervisor().start_program(program)
+
     def logs(self, lines: int = 15) -> str:
         """The last lines of every log, for failure messages."""
         parts = []
@@ -156,7 +167,8 @@ class Api:
     def __init__(self, console: str, token: str) -> None:
         self._base = f"{console}/api/v1/"
         self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Token {token}"
+        self.headers = {"Authorization": f"Token {token}"}
+        self._session.headers.update(self.headers)
 
     def request(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """One call, whatever its outcome."""

@@ -87,6 +87,10 @@ class Supervisor:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise SetupError(f"{name} could not be started: {fault.faultString}.") from fault
 
+    def stop_program(self, name: str, *, wait: bool = True) -> None:
+        """Stop a program in order; it stays away until it is started again."""
+        self._call("stopProcess", name, wait)
+
     def pid(self) -> int | None:
         """Process id of a living supervisord of this instance, whoever started it."""
         try:
@@ -113,7 +117,7 @@ class Supervisor:
         try:
             for name, info in self.states().items():
                 if name not in NEEDED and info["statename"] in ("RUNNING", "STARTING"):
-                    self._call("stopProcess", name, False)
+                    self.stop_program(name, wait=False)
         except (SetupError, OSError, http.client.HTTPException, xmlrpc.client.Error):
             return  # it is dying or stopping already: the signal that follows does the rest
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
+import pyotp
 import requests
 
 from tests.polling import eventually
@@ -26,27 +28,42 @@ def observed(product: Product, service: str) -> list[dict[str, Any]]:
     return found
 
 
-def request_change(page: Any, *, title: str, service: str) -> str:
+@dataclass(frozen=True)
+class Part:
+    """What an operator types for one service of a release."""
+
+    service: str
+    version: str
+    expression: str
+
+
+def request_change(page: Any, *, title: str, services: list[str]) -> str:
     """Fill in a ticket in the browser; returns its address."""
     page.goto("/changes/new/")
     page.get_by_label("What will change").fill(title)
     page.get_by_label("Reason").fill("asked for by the trading desk")
-    page.locator("select[name=services]").select_option(service)
+    page.locator("select[name=services]").select_option(services)
     page.get_by_role("button", name="Create").click()
     page.wait_for_url(re.compile(r"/changes/\d+/"))
     return str(page.url)
 
 
-def plan_release(page: Any, ticket_url: str, *, service: str, version: str, expression: str, soak_s: int) -> str:
-    """Plan a release for the ticket with a live preview; returns the release's address."""
+def plan_release(page: Any, ticket_url: str, *, parts: list[Part], soak_s: int) -> str:
+    """Plan a release for the ticket with a live preview and its dry run; returns the release's address."""
     page.goto(ticket_url)
     page.get_by_role("link", name="Plan a release").click()
-    page.locator("#plan-service").select_option(service)
-    page.locator(f"#plan-version option[value='{version}']").wait_for(state="attached")
-    page.locator("#plan-version").select_option(version)
-    page.locator("#plan-expression").fill(expression)
     page.locator("#plan-soak").fill(str(soak_s))
-    page.get_by_role("heading", name=re.compile(rf"nodes of {service} to {version}")).wait_for()
+    wanted = {part.service: part for part in parts}
+    for number in range(1, len(parts) + 1):
+        suffix = "" if number == 1 else f"-{number}"
+        part = wanted[page.locator(f"#plan-service{suffix}").input_value()]
+        page.locator(f"#plan-version{suffix}").select_option(part.version)
+        page.locator(f"#plan-expression{suffix}").fill(part.expression)
+    for part in parts:
+        page.get_by_role(
+            "heading", name=re.compile(rf"nodes: .*{re.escape(f'{part.service} {part.version}')}")
+        ).wait_for()
+    page.get_by_text("If it started now").wait_for()
     page.wait_for_function("() => !document.querySelector('.htmx-request')")
     page.get_by_role("button", name="Save plan").click()
     page.get_by_text("an approval must cover this plan").wait_for()
@@ -61,12 +78,38 @@ def submit(page: Any, ticket_url: str) -> None:
     page.get_by_text("waiting for approval").first.wait_for()
 
 
-def approve(page: Any, ticket_url: str) -> None:
-    page.goto(ticket_url)
-    page.get_by_role("button", name="Decide…").click()
-    page.locator("#decide-reason").fill("impact read, plan read")
-    page.get_by_role("button", name="Approve", exact=True).click()
-    page.get_by_role("button", name="Decide…").wait_for(state="detached")
+class Approver:
+    """A person with the right to approve, signed in, and the second factor that this person enrols when one is asked for."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self._codes: list[str] = []
+
+    def approve(self, ticket_url: str) -> None:
+        """Decide, if the ticket waits for this person's word."""
+        self.page.goto(ticket_url)
+        if not self.page.get_by_role("button", name="Decide…").count():
+            return
+        if self.page.locator("dialog#decide a[href*=second]").count():
+            self._enrol()
+            self.page.goto(ticket_url)
+        self.page.get_by_role("button", name="Decide…").click()
+        dialog = self.page.locator("dialog#decide")
+        dialog.locator("#decide-reason").fill("impact read, plan read")
+        if dialog.locator("input[name=code]").count():
+            dialog.locator("input[name=code]").fill(self._codes.pop())
+        dialog.get_by_role("button", name="Approve", exact=True).click()
+        self.page.get_by_role("button", name="Decide…").wait_for(state="detached")
+
+    def _enrol(self) -> None:
+        """Enrol a second factor; its recovery codes count once each, so that nobody waits for the app's next one."""
+        self.page.goto("/people/me/")
+        self.page.get_by_role("button", name="Enrol a second factor").click()
+        secret = self.page.locator("p.note code").inner_text()
+        self.page.locator("#first-code").fill(pyotp.TOTP(secret).now())
+        self.page.get_by_role("button", name="Confirm").click()
+        self.page.get_by_text("Recovery codes").wait_for()
+        self._codes = self.page.locator("ul.mono li").all_inner_texts()
 
 
 def start(page: Any, release_url: str) -> None:
@@ -76,18 +119,18 @@ def start(page: Any, release_url: str) -> None:
     page.get_by_text("started by").wait_for()
 
 
-def begin_release(operator: Any, approver: Any, *, service: str, version: str) -> str:
-    """The operator asks and plans, the approver approves, the operator starts: the release's address."""
-    ticket = request_change(operator, title=f"{service} to {version}", service=service)
-    release = plan_release(
-        operator, ticket, service=service, version=version, expression="1, 5%, 30%, 100%", soak_s=SOAK_S
-    )
+def begin_release(operator: Any, approvers: list[Approver], parts: list[Part]) -> tuple[str, str]:
+    """The operator asks and plans, others approve, the operator starts: addresses of ticket and release."""
+    title = ", ".join(f"{part.service} to {part.version}" for part in parts)
+    ticket = request_change(operator, title=title, services=[part.service for part in parts])
+    release = plan_release(operator, ticket, parts=parts, soak_s=SOAK_S)
     submit(operator, ticket)
     operator.goto(ticket)
     assert operator.get_by_role("button", name="Decide…").count() == 0, "the requester must not decide"
-    approve(approver, ticket)
+    for approver in approvers:
+        approver.approve(ticket)
     start(operator, release)
-    return release
+    return ticket, release
 
 
 def pk_of(url: str) -> int:

@@ -1,0 +1,119 @@
+"""kill -9 of any process in any phase of a release: looked after again within ten seconds, no node acted on twice, no lock
+left, nothing shown as running that is not."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.acceptance import survival
+from tests.acceptance.survival import CARRIED_THROUGH, GIVEN_UP, PICKED_UP_WITHIN_S, PROCESSES, WITH_RUNNER, Glass, Wish
+from tests.e2e import walks
+from tests.product import Product
+
+SERVICE = "session"
+NODES = 6
+OLD, NEW = "1.0.0", "1.1.0"
+
+
+@dataclass
+class Survived:
+    """Seconds from each kill until the release was looked after again, and until the process was back."""
+
+    picked_up_s: dict[tuple[str, str], float] = field(default_factory=dict)
+    back_s: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def show(self) -> None:
+        print("\nseconds from kill -9 until the release is looked after again (until the process runs again)")
+        phases = [*CARRIED_THROUGH, *GIVEN_UP]
+        print(f"{'':10}" + "".join(f"{phase:>16}" for phase in phases))
+        for process in PROCESSES:
+            cells = [self._cell(process, phase) for phase in phases]
+            print(f"{process:10}" + "".join(f"{cell:>16}" for cell in cells))
+
+    def _cell(self, process: str, phase: str) -> str:
+        if (process, phase) not in self.picked_up_s:
+            return "–"
+        again = self.back_s.get((process, phase))
+        return f"{self.picked_up_s[process, phase]:.1f}" + ("" if again is None else f" ({again:.1f})")
+
+
+def survive(product: Product, glass: Glass, pk: int, phase: str, process: str, survived: Survived) -> None:
+    """Bring the release into the phase, kill, and measure until it is looked after again."""
+    survival.reach(product, glass, pk, phase)
+    if process == "runner":
+        if phase not in WITH_RUNNER:
+            return
+        survival.eventually(lambda: walks.runners(product), "the process of the run is there", interval_s=0.01)
+    pids = {} if process == "runner" else {name: product.pid(name) for name in survival.programs_of(process)}
+    run_id = glass.release(pk)["run_id"] if process == "runner" else None
+    moment = survival.kill(product, process)
+    survived.picked_up_s[process, phase] = survival.picked_up(product, glass, pk, phase, moment, run_id)
+    if pids:
+        survived.back_s[process, phase] = survival.back(product, pids, moment)
+
+
+def live(product: Product, glass: Glass, wish: Wish, kills: dict[str, str], survived: Survived) -> str:
+    """One release from its ticket to its end, with a process killed in each phase of `kills`. Returns how it ended."""
+    pk = survival.approved(product, wish)
+    for phase, process in kills.items():
+        survive(product, glass, pk, phase, process, survived)
+    return str(survival.ended(product, glass, pk)["state"])
+
+
+def some_nodes(product: Product, rng: random.Random, service: str) -> tuple[str, ...]:
+    """A few nodes of every centre that run the old version."""
+    nodes = [node for node in walks.observed(product, service) if node["version"] == OLD]
+    return tuple(sorted(node["name"] for node in rng.sample(nodes, NODES)))
+
+
+def check(product: Product, glass: Glass, survived: Survived, wish: Wish, end: str) -> None:
+    """Every node runs what the outcome says, did nothing twice, and nothing is left of the release."""
+    version = NEW if end == "done" else OLD
+    assert survival.wrong_nodes(product, dict.fromkeys(wish.nodes, version)) == []
+    survival.eventually(lambda: not survival.problems(product, glass), lambda: survival.problems(product, glass), 10)
+    late = {cell: seconds for cell, seconds in survived.picked_up_s.items() if seconds > PICKED_UP_WITHIN_S}
+    assert late == {}, "picked up too late"
+
+
+def seeded() -> tuple[int, random.Random]:
+    """The seed of this run, SEEOPS_SEED to repeat one."""
+    seed = int(os.environ.get("SEEOPS_SEED", random.randrange(10**6)))
+    return seed, random.Random(seed)
+
+
+@pytest.mark.timeout(600)
+def test_a_release_survives_the_death_of_any_process(product: Product) -> None:
+    seed, rng = seeded()
+    phases = rng.choice([CARRIED_THROUGH, GIVEN_UP])
+    kills = {
+        phase: rng.choice([one for one in PROCESSES if one != "runner" or phase in WITH_RUNNER]) for phase in phases
+    }
+    print(f"\nSEEOPS_SEED={seed}: {kills}")
+    wish = Wish(SERVICE, NEW, some_nodes(product, rng, SERVICE))
+    survived = Survived()
+    with survival.looking(product) as glass:
+        end = live(product, glass, wish, kills, survived)
+        survived.show()
+        assert end == ("done" if phases is CARRIED_THROUGH else "aborted")
+        check(product, glass, survived, wish, end)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_release_survives_the_death_of_every_process_in_every_phase(product: Product) -> None:
+    seed, rng = seeded()
+    print(f"\nSEEOPS_SEED={seed}")
+    survived = Survived()
+    with survival.looking(product) as glass:
+        for process in PROCESSES:
+            for phases, wanted in ((GIVEN_UP, "aborted"), (CARRIED_THROUGH, "done")):
+                wish = Wish(SERVICE, NEW, some_nodes(product, rng, SERVICE))
+                end = live(product, glass, wish, dict.fromkeys(phases, process), survived)
+                survived.show()
+                assert (process, end) == (process, wanted)
+                check(product, glass, Survived(), wish, end)
+        check(product, glass, survived, wish, end)
