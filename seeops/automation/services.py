@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
-from seeops.automation import catalogue, process, rolling, run_locks, selectors
+from seeops.automation import catalogue, failover, process, rolling, run_locks, selectors
 from seeops.automation.models import LIVE_STATES, Run, RunState
 from seeops.changes import services as changes
 from seeops.core.clock import now
@@ -48,8 +48,12 @@ def run_start(
     numbered = next_number(Run, "RUN")
     if check and not book.check:
         raise RuleViolation(_("“%(title)s” cannot say beforehand what it would do.") % {"title": book.title})
-    targets = _targets(nodes, numbered["number"], fence, reason)
     checked = catalogue.checked(book, inputs)
+    if book.code in failover.BOOKS:
+        common = {"node_key": numbered["number"], "node_epoch": fence, "node_reason": reason[:200]}
+        targets = failover.targets(book.code, actor=actor, nodes=nodes, inputs=checked, common=common)
+    else:
+        targets = _targets(nodes, numbered["number"], fence, reason)
     if not check:
         _require_not_frozen(actor, book, [target["name"] for target in targets])
     if not check:

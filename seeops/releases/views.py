@@ -19,6 +19,7 @@ from seeops.core.export import csv_response
 from seeops.core.http import done
 from seeops.releases import drawing, selectors, services, states
 from seeops.releases.filters import ReleaseFilter
+from seeops.releases.gates import selectors as gate_selectors
 from seeops.releases.models import Release, ReleaseState, Verdict
 from seeops.releases.plan_views import plan_parts
 
@@ -78,6 +79,7 @@ def _live(release: Release) -> dict[str, Any]:
         "release": release,
         "batches": selectors.batches(release),
         "progress": selectors.progress(release),
+        "gates": gate_selectors.shown(release),
         "not_startable": changes.startable(release.ticket, release.plan_digest)
         if release.state == states.READY
         else "",

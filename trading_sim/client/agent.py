@@ -71,6 +71,14 @@ class NodeAgent:
         """{actions: {key: {action, epoch, times_requested, times_executed, …}}}: proof of what was done, and how often."""
         return self._get("actions")
 
+    def replica(self) -> dict:
+        """{node, replica: status} of the replica behind a matching node; others are refused (no_replica)."""
+        return self._get("replica")
+
+    def hand_over(self, to: str, *, term: int | None, key: str, epoch: int, reason: str) -> dict:
+        """The replica behind this node, which leads `term`, hands its lead to the one in the centre `to`."""
+        return self._act("handover", to=to, term=term, key=key, epoch=epoch, reason=reason)
+
     def faults(self) -> list[dict]:
         return self._get("faults")["faults"]
 

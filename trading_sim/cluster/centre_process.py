@@ -59,7 +59,7 @@ async def run(args: argparse.Namespace, layout: Layout) -> None:
     centre = Centre(
         layout.topology, args.centre, args.state, peers, seed=args.seed,
         connect_shards=(lambda links, rng: shard_connector(layout, links, rng)) if real else None,
-        process_hook=replicas.hook if real else lambda node, what, seconds: None,
+        process_hook=replicas.hook if real else lambda node, what, seconds: None, replicas=replicas if real else None,
     )  # fmt: skip
     replicas.attach(centre.life)
     watching = asyncio.create_task(replicas.watch()) if real else None

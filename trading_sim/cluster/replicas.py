@@ -12,12 +12,15 @@ import aiohttp
 
 from trading_sim.cluster.layout import Layout
 from trading_sim.cluster.programs import replica_name
+from trading_sim.nodes.leading import ReplicaRefused, ReplicaSilent
 from trading_sim.nodes.lifecycle import Lifecycle
 from trading_sim.nodes.node import Node, Process
 
 log = logging.getLogger(__name__)
 TIMEOUT_S = 1.0
 EVERY_S = 1.0
+#: A leader answers when it has handed over, or has given up waiting for its heir.
+HAND_OVER_TIMEOUT_S = 5.0
 
 
 class ReplicaNodes:
@@ -59,6 +62,31 @@ class ReplicaNodes:
                         await self._heal(node)
             except (aiohttp.ClientError, TimeoutError) as error:
                 log.error("%s of %s's replica was not answered: %s", what, node.name, error)
+
+    def has(self, node: str) -> bool:
+        """Whether a replica is behind that node."""
+        return node in self.shard_of
+
+    async def status(self, node: str) -> dict:
+        """How the replica stands. Raises ReplicaSilent."""
+        return await self._asked(node, "GET", "status", None, TIMEOUT_S)
+
+    async def hand_over(self, node: str, *, to: str, term: int | None, owner: str, reason: str) -> dict:
+        """Have the replica hand its lead to the one in the centre `to`. Raises ReplicaRefused, ReplicaSilent."""
+        body = {"to": to, "term": term, "owner": owner, "reason": reason}
+        return await self._asked(node, "POST", "handover", body, HAND_OVER_TIMEOUT_S)
+
+    async def _asked(self, node: str, method: str, path: str, body: dict | None, timeout_s: float) -> dict:
+        url = f"{self._replica_url(self.shard_of[node])}/{path}"
+        limit = aiohttp.ClientTimeout(total=timeout_s)
+        try:
+            async with self._client().request(method, url, json=body, timeout=limit) as response:
+                answer = await response.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ReplicaSilent(f"{node}'s replica does not answer: {error or type(error).__name__}") from error
+        if response.status != 200:
+            raise ReplicaRefused(str(answer.get("error", response.status)), str(answer.get("detail", "refused")))
+        return answer
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -14,6 +14,7 @@ import numpy as np
 from trading_sim.load.audit import Auditor
 from trading_sim.load.calendar import SessionCalendar
 from trading_sim.load.client_book import ClientBook, Operation
+from trading_sim.load.entrances import Entrances
 from trading_sim.load.episodes_live import Episodes
 from trading_sim.load.flow import ShardFlow
 from trading_sim.load.fx_shock import FxShocks
@@ -74,6 +75,7 @@ class CustomersProcess:
             state / "history", len(configs), self.accounts, time.monotonic, lambda: secrets.randbits(47) << 16
         )
         self.links = CentreLinks(endpoints["centres"])
+        self.entrances = Entrances(state / "entrances.json", list(topology.centres), time.time)
         self.generator = np.random.default_rng((seed, 99))
         self.flows = [ShardFlow(config, seed) for config in configs]
         addresses = [
@@ -126,6 +128,7 @@ class CustomersProcess:
                         measures=self.measures,
                         clock=time.monotonic,
                         session=self.clock.describe,
+                        open_to=self.entrances.is_open,
                     )
                 )
         return lanes
@@ -261,6 +264,8 @@ class CustomersProcess:
                 continue
             if current != home and now - fled_at > AWAY_S:
                 current = home
+            while not self.entrances.is_open(names[current]):
+                current = (current + 1) % len(names)
             request += 1
             frame = FlowRequest(
                 tick=request,
@@ -327,6 +332,7 @@ class CustomersProcess:
             "ready": self.ready,
             "session": self.session(),
             "settings": {"rate_factor": self.rates.rate_factor, "paused": self.rates.paused},
+            "entrances": self.entrances.describe(),
             "surges": [surge.describe(time.time()) for surge in self.rates.surges.values()],
             "offered_rate": {chain: round(rate, 3) for chain, rate in offered.items()},
             "offered_orders_per_s": round(sum(offered[chain] for chain in self.order_chains), 3),

@@ -46,6 +46,7 @@ class Lane:
     measures: Measures
     clock: Callable[[], float]
     session: Callable[[], dict]
+    open_to: Callable[[str], bool] = lambda centre: True
     tick: int = 0
     current: int = 0
     fled_at: float = field(default=-1e9)
@@ -75,6 +76,7 @@ class Lane:
         if self.current and self.clock() - self.fled_at > AWAY_S:
             self.current = 0
         while True:
+            self._pass_closed()
             centre = self.centre
             try:
                 reply = await self.links.flow(centre, self._request(operation, attempt))
@@ -144,6 +146,13 @@ class Lane:
             fate.reasons[new] = reply.reasons[chain][new]
             still_open += int((fate.outcomes == Outcome.UNKNOWN).sum())
         return still_open
+
+    def _pass_closed(self) -> None:
+        """Go to the next centre whose entrance is open; one always is."""
+        for _ in self.centres:
+            if self.open_to(self.centre):
+                return
+            self.current = (self.current + 1) % len(self.centres)
 
     def _flee(self) -> None:
         self.current = (self.current + 1) % len(self.centres)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from trading_sim.load.entrances import StaleEntrance
 from trading_sim.load.episodes_live import KIND as EPISODE
 from trading_sim.load.fx_shock import KIND
 from trading_sim.load.measures import single
@@ -20,7 +21,8 @@ MAX_BODY = 64 * 1024
 
 
 def make_app(process: CustomersProcess) -> web.Application:
-    """Routes: GET /health /status /session /settings /metrics /responses /faults, POST /settings /faults, DELETE /faults/{lease}."""
+    """Routes: GET /health /status /session /settings /metrics /responses /faults /entrances, POST /settings /faults
+    /entrances, DELETE /faults/{lease}."""
     routes = Routes(process)
     app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(
@@ -32,6 +34,8 @@ def make_app(process: CustomersProcess) -> web.Application:
             web.get("/responses", routes.responses),
             web.get("/settings", routes.settings),
             web.post("/settings", routes.change_settings),
+            web.get("/entrances", routes.entrances),
+            web.post("/entrances", routes.change_entrances),
             web.get("/faults", routes.faults),
             web.post("/faults", routes.add_fault),
             web.delete("/faults/{lease}", routes.remove_fault),
@@ -73,6 +77,18 @@ class Routes:
             return web.json_response({"error": "bad_settings", "message": str(error)}, status=400)
         self._process.save_settings()
         return await self.settings(request)
+
+    async def entrances(self, request: web.Request) -> web.Response:
+        return web.json_response(self._process.entrances.describe())
+
+    async def change_entrances(self, request: web.Request) -> web.Response:
+        try:
+            answer = self._process.entrances.change(await _body(request))
+        except SettingsError as error:
+            return web.json_response({"error": "bad_settings", "detail": str(error)}, status=400)
+        except StaleEntrance as error:
+            return web.json_response({"error": "stale_epoch", "detail": str(error)}, status=409)
+        return web.json_response(answer)
 
     async def faults(self, request: web.Request) -> web.Response:
         rates = self._process.rates

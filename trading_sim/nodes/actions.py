@@ -127,6 +127,9 @@ class Actions:
                         _require_seen(node, action.args.get("expect", ""))
                     settings.parse(action.args["content"], node.store.config_schema())
                     result["digest"] = node.store.write_config(action.args["content"])
+                case "handover":  # who leads now is the replicas' to say: whoever asked looks again
+                    node.journal.failed(action.key)
+                    return
                 case _:
                     result |= action.args
         except REFUSALS:

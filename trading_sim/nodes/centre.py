@@ -19,6 +19,7 @@ from trading_sim.faults.leases import Fault, LeaseTable
 from trading_sim.nodes import packages
 from trading_sim.nodes.actions import Actions
 from trading_sim.nodes.journal import ActionJournal
+from trading_sim.nodes.leading import Leading, Replicas
 from trading_sim.nodes.lifecycle import Lifecycle
 from trading_sim.nodes.node import Node, Process
 from trading_sim.nodes.package_file import Package, verify
@@ -34,7 +35,8 @@ class Centre:
 
     def __init__(
         self, topology: Topology, name: str, state: Path, peers: dict[str, str], *, seed: int = 0,
-        connect_shards=None, process_hook=lambda node, what, seconds: None, monotonic=time.monotonic, wall=time.time,
+        connect_shards=None, process_hook=lambda node, what, seconds: None, replicas: Replicas | None = None,
+        monotonic=time.monotonic, wall=time.time,
     ):  # fmt: skip
         self.topology, self.name, self.monotonic, self.wall = topology, name, monotonic, wall
         self.rng = np.random.default_rng([seed, *name.encode()])
@@ -51,6 +53,7 @@ class Centre:
             nodes, self.arrays, leases, self.rng, monotonic=monotonic, wall=wall, process_hook=process_hook
         )
         self.actions = Actions(self.life)
+        self.leading = Leading(self.life, replicas)
         self.links = LinkState()
         shards: Shards | None = connect_shards(self.links, self.rng) if connect_shards else None
         self.peers = Peers(topology, name, peers, self.links, self.rng)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,15 @@ def changes_shards(version: Version) -> bool:
 
 def _brings_rules(version: Version) -> bool:
     """A package that cannot be read brings nothing: no node takes one whose digest is not the catalogue's."""
+    path = Path(settings.PACKAGES_DIR) / version.file
     try:
-        with tarfile.open(Path(settings.PACKAGES_DIR) / version.file) as package:
-            return any(Path(name).name == RULES_FILE for name in package.getnames())
+        return _holds_rules(path, path.stat().st_mtime_ns)
     except (OSError, tarfile.TarError):
         return False
+
+
+@lru_cache(maxsize=256)
+def _holds_rules(path: Path, written: int) -> bool:
+    """Read once for each time it was written: a page asks every second. Raises OSError, TarError."""
+    with tarfile.open(path) as package:
+        return any(Path(name).name == RULES_FILE for name in package.getnames())
