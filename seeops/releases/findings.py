@@ -136,8 +136,9 @@ def of_peak(plan: Mapping[str, Any], snapshot: Snapshot, rooms: Mapping[str, Map
     return found
 
 
-def of_time(plan: Mapping[str, Any], course: Forecast) -> list[Finding]:
-    """What was never measured, and services whose versions would differ between the sites for longer than the plan permits."""
+def of_time(plan: Mapping[str, Any], course: Forecast, sites: Mapping[str, str]) -> list[Finding]:
+    """What was never measured, and services whose versions would differ between the sites for longer than the plan permits. `sites`
+    by centre."""
     found = [
         Finding(
             INFO,
@@ -148,14 +149,13 @@ def of_time(plan: Mapping[str, Any], course: Forecast) -> list[Finding]:
     ]
     most = plan.get("versions_differ_at_most_s")
     for part in plan["parts"] if most is not None else ():
-        usual, slow = course.differ_s(part["service"])
+        usual, slow = course.differ_s(part, sites)
         if slow > most:
-            level = BLOCKS if usual > most else WARNS
             text = (
                 f"The versions of {part['service']} would differ between the sites for {minutes(usual)} to {minutes(slow)}, and "
                 f"the plan permits {minutes(most)}: use fewer batches, a shorter soak, or permit more."
             )
-            found.append(Finding(level, TIME, text))
+            found.append(Finding(BLOCKS if usual > most else WARNS, TIME, text))
     return found
 
 

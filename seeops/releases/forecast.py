@@ -88,12 +88,25 @@ class Forecast:
     def unmeasured(self) -> list[str]:
         return sorted(service for service, pace in self.paces.items() if not pace.measured)
 
-    def differ_s(self, service: str) -> tuple[float, float]:
-        """For how long the sites run different versions of a service: from the first batch until the last one is judged."""
-        own = [item for item in self.batches if item.service == service]
-        if not own:
-            return 0.0, 0.0
-        return own[-1].ends_s - own[0].begins_s, own[-1].slow_ends_s - own[0].slow_begins_s
+    def differ_s(self, part: Mapping[str, Any], sites: Mapping[str, str]) -> tuple[float, float]:
+        """The longest time for which the sites run different sets of versions of a part's service, in the usual and in the slow
+        course. `sites` by centre. A batch counts whole as soon as they differ before or after it."""
+        times = {item.number: item for item in self.batches}
+        rows = [
+            (node["name"], sites[node["centre"]], node["from"]) for batch in part["batches"] for node in batch["nodes"]
+        ]
+        runs = {name: version for name, _, version in rows}
+        longest, usual, slow, before = (0.0, 0.0), 0.0, 0.0, False
+        for batch in part["batches"]:
+            runs |= {node["name"]: part["version"] for node in batch["nodes"]}
+            by_site: dict[str, set[str]] = {}
+            for name, site, _ in rows:
+                by_site.setdefault(site, set()).add(runs[name])
+            after = len({frozenset(versions) for versions in by_site.values()}) > 1
+            time = times[batch["number"]]
+            usual, slow = (usual + time.needs_s, slow + time.slow_needs_s) if before or after else (0.0, 0.0)
+            longest, before = max(longest, (usual, slow)), after
+        return longest
 
     def fits_until(self, start: dt.datetime, end: dt.datetime) -> int:
         """How many batches end before `end` in the slow course when the first begins at `start`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,7 @@ def check_still_true(plan: dict[str, Any], versions: Sequence[Version]) -> None:
         )
 
 
-def nodes_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+def nodes_of(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All nodes of a frozen plan in the order of execution: name, centre, from; of replicas also shard, and leads."""
     return [node for part in plan["parts"] for batch in part["batches"] for node in batch["nodes"]]
 

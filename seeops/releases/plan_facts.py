@@ -23,12 +23,13 @@ RANK = {CentreRole.REMOTE: 0, CentreRole.SAME_CITY: 1, CentreRole.PRODUCTION: 2}
 @dataclass(frozen=True)
 class Facts:
     """`versions_now`: what each active node of the services runs; `packages` by (service, number); `leading` the centre of the
-    leading replica by shard, for replicated services only."""
+    leading replica by shard, for replicated services only; `sites` by centre."""
 
     snapshot: Snapshot
     versions_now: dict[str, str]
     packages: dict[tuple[str, str], Version]
     leading: dict[int, str]
+    sites: dict[str, str]
 
     @cached_property
     def reckoner(self) -> Reckoner:
@@ -102,4 +103,5 @@ def facts(services: Sequence[Service], basis: Snapshot | None = None) -> Facts:
         dict(now),
         {(version.service.name, version.number): version for version in packages},
         leaders(shards) if shards else {},
+        dict(inventory.centres().order_by().values_list("code", "site__code")),
     )

@@ -59,6 +59,11 @@ class Row:
         return "" if self.number == 1 else f"-{self.number}"
 
     @property
+    def unusual(self) -> bool:
+        """Whether the centres are treated in another way than usual: then these fields are shown open."""
+        return self.short or self.order != batches.SPREAD
+
+    @property
     def wish(self) -> PartWish:
         if self.service is None:
             raise InvalidInput(_("Choose the service."), field="service")
@@ -114,13 +119,7 @@ class PlanForm:
         """Whether an option differs from what is usual: then the options are shown open."""
         usual = (True, "fail", "", _percent(MOST_FLOW_SHARE))
         chosen = (self.drain, self.locks, self.differ_min, self.most_flow)
-        return (
-            bool(self.fault or self.declared)
-            or chosen != usual
-            or any(
-                row.short or row.order != batches.SPREAD or row.reversibility != Reversibility.AUTO for row in self.rows
-            )
-        )
+        return bool(self.fault or self.declared) or chosen != usual
 
     def inputs(self) -> dict[str, Any]:
         """Arguments for planning.draft and services.release_plan. Raises InvalidInput."""
@@ -180,7 +179,7 @@ def _rows(data: QueryDict, offered: Sequence[Service]) -> list[Row]:
     names = data.getlist("service")
     entered = [
         Row(
-            0, by_name.get(name), _at(data, "version", index), _at(data, "expression", index).strip() or batches.DEFAULT_EXPRESSION,
+            0, by_name.get(name), _at(data, "version", index), _at(data, "expression", index).strip(),
             _at(data, "reversibility", index) or Reversibility.AUTO, _at(data, "order", index) or batches.SPREAD,
             _at(data, "short", index) == "1",
         )
@@ -199,7 +198,9 @@ def _rows(data: QueryDict, offered: Sequence[Service]) -> list[Row]:
 
 
 def _fresh(service: Service | None) -> Row:
-    return Row(0, service, "", batches.DEFAULT_EXPRESSION, Reversibility.AUTO, batches.SPREAD, short=False)
+    """What is usual for replicas depends on their shards, so their batches are left empty."""
+    usual = "" if service is not None and service.replicated else batches.DEFAULT_EXPRESSION
+    return Row(0, service, "", usual, Reversibility.AUTO, batches.SPREAD, short=False)
 
 
 def _numbered(rows: Sequence[Row]) -> list[Row]:

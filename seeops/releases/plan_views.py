@@ -17,6 +17,7 @@ from seeops.core.errors import InvalidInput, SeeOpsError
 from seeops.core.http import done
 from seeops.releases import plan_forms, planning, selectors, services, simulation
 from seeops.releases.findings import minutes
+from seeops.releases.forecast import Forecast
 from seeops.releases.gates.options import FAULTS
 from seeops.releases.models import Release
 from seeops.releases.plan_forms import PlanForm
@@ -92,7 +93,7 @@ def _preview(form: PlanForm) -> dict[str, Any]:
     except SeeOpsError as error:
         return {"made": None, "problem": str(error)}
     return {
-        "made": made, "problem": "", "running": selectors.running_of(wanted), "parts": plan_parts(made.plan, tried),
+        "made": made, "problem": "", "running": selectors.running_of(wanted), "parts": plan_parts(made.plan, tried.forecast),
         **shown(tried),
     }  # fmt: skip
 
@@ -111,9 +112,9 @@ def shown(tried: Simulation) -> dict[str, Any]:
     }
 
 
-def plan_parts(plan: Mapping[str, Any], tried: Simulation | None = None) -> list[dict[str, Any]]:
+def plan_parts(plan: Mapping[str, Any], course: Forecast) -> list[dict[str, Any]]:
     """The parts of a plan for people: batches with their nodes by centre, how far each reaches, and how long it takes."""
-    times = {item.number: _span(item.needs_s, item.slow_needs_s) for item in tried.forecast.batches} if tried else {}
+    times = {item.number: _span(item.needs_s, item.slow_needs_s) for item in course.batches}
     labels = dict(Reversibility.choices)
     found = []
     for position, part in enumerate(plan["parts"], start=1):

@@ -17,11 +17,12 @@ from seeops.changes.models import ChangeTicket
 from seeops.core import sentences
 from seeops.core.clock import shanghai
 from seeops.core.errors import InvalidInput, RuleViolation
-from seeops.inventory.models import Service
+from seeops.inventory import locks
+from seeops.inventory.models import Lock, LockScope, Service
 from seeops.releases import findings, plan_checks, plan_facts, timing
 from seeops.releases.findings import BLOCKS, INFO, WARNS, Finding
-from seeops.releases.forecast import Forecast, forecast
-from seeops.releases.models import Release, ReleasePart
+from seeops.releases.forecast import Forecast
+from seeops.releases.models import Release
 from seeops.releases.plan_facts import Facts
 from seeops.topology.snapshot import Snapshot
 
@@ -93,15 +94,15 @@ def simulate(
     """Try the plan out. `services` are those of its parts; `owner` is the release whose own locks do not stand in its way; `facts`
     may be those the plan was just made from."""
     facts = facts or plan_facts.facts(services, basis)
-    course = forecast(plan, timing.paces(services))
+    course = timing.course(plan, services)
     now = guard.moment_now()
     found = _of_estate(plan, facts)
-    found += _of_locks(plan, services, owner)
+    found += _of_locks(plan, owner)
     window, said = _window(ticket, course, now)
     found += said
     start = window.start if window else now
     found += _of_peak(plan, facts, start, start + dt.timedelta(seconds=course.slow_s))
-    found += findings.of_time(plan, course)
+    found += findings.of_time(plan, course, facts.sites)
     return Simulation(findings.ordered(found), course, window, start)
 
 
@@ -151,21 +152,30 @@ def _of_peak(plan: Mapping[str, Any], facts: Facts, start: dt.datetime, end: dt.
     return found
 
 
-def _of_locks(plan: Mapping[str, Any], services: Sequence[Service], owner: str) -> list[Finding]:
-    """Other releases that hold one of the services: they make this one wait or fail, as its policy says."""
+def _of_locks(plan: Mapping[str, Any], owner: str) -> list[Finding]:
+    """Locks of others on the plan's services, nodes and shards: they make it wait or fail, as its policy says."""
     waits = plan.get("policy", {}).get("locks") == "queue"
-    held = ReleasePart.objects.filter(active=True, service__in=[service.pk for service in services])
+    by_owner: dict[str, list[Lock]] = {}
+    for lock in locks.blocking(_wanted(plan), except_owner=owner):
+        by_owner.setdefault(lock.holder.owner, []).append(lock)
     found = []
-    for part in (
-        held.exclude(release__number=owner).select_related("release", "service").order_by("release", "position")
-    ):
-        name, what = part.release.number, part.service.name
+    for name, theirs in sorted(by_owner.items()):
+        what = ", ".join(f"{lock.scope} {lock.name}" for lock in theirs[:3]) + (" …" if len(theirs) > 3 else "")
         if waits:
             text = f"{name} holds {what}: this release would wait for it."
         else:
             text = f"{name} holds {what}: wait until it has ended, or let the release queue."
         found.append(Finding(WARNS if waits else BLOCKS, findings.LOCKS, text))
     return found
+
+
+def _wanted(plan: Mapping[str, Any]) -> list[locks.Wanted]:
+    """Everything that the release will hold, as (scope, name)."""
+    nodes = plan_checks.nodes_of(plan)
+    shards = sorted({node["shard"] for node in nodes if "shard" in node})
+    wanted = [(LockScope.SERVICE.value, part["service"]) for part in plan["parts"]]
+    wanted += [(LockScope.NODE.value, node["name"]) for node in nodes]
+    return wanted + [(LockScope.SHARD.value, str(shard)) for shard in shards]
 
 
 def _window(ticket: ChangeTicket | None, course: Forecast, now: dt.datetime) -> tuple[Window | None, list[Finding]]:

@@ -18,7 +18,7 @@ from seeops.changes import services as changes
 from seeops.core.clock import now
 from seeops.core.errors import Conflict, RuleViolation, SeeOpsError
 from seeops.inventory import locks
-from seeops.releases import holds, journal, planning, states
+from seeops.releases import holds, journal, planning, simulation, states
 from seeops.releases.models import Release
 from seeops.releases.steps import locked, named, poke_engine, record, taken, write
 
@@ -65,6 +65,7 @@ def _begin(actor: Any, release: Release) -> Release:
     got = holds.take(release)
     if isinstance(got, locks.Busy):
         raise _Occupied(holds.waits_for(got), got.sentence)
+    simulation.require_possible(release.plan, [part.service for part in release.parts.all()])
     try:
         with transaction.atomic():
             changed = write(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db.models import Count
 
 from seeops.changes import closing
 from seeops.inventory.models import Service
-from seeops.releases.forecast import Pace, pace
+from seeops.releases.forecast import Forecast, Pace, forecast, pace
 from seeops.releases.models import Batch, Release
 
 EARLIER_BATCHES = 12
@@ -41,6 +42,11 @@ def paces(services: Iterable[Service]) -> dict[str, Pace]:
         last = list(deployed.order_by("-pk")[:EARLIER_BATCHES])
         found[service.name] = pace([_measured(batch) for batch in last], [batch.extensions for batch in last])
     return found
+
+
+def course(plan: Mapping[str, Any], services: Iterable[Service]) -> Forecast:
+    """How long a plan takes by what its services took before."""
+    return forecast(plan, paces(services))
 
 
 def _measured(batch: Batch) -> closing.Measured:

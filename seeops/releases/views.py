@@ -17,7 +17,7 @@ from seeops.changes import services as changes
 from seeops.core.errors import InvalidInput
 from seeops.core.export import csv_response
 from seeops.core.http import done
-from seeops.releases import drawing, selectors, services, states
+from seeops.releases import drawing, selectors, services, states, timing
 from seeops.releases.filters import ReleaseFilter
 from seeops.releases.gates import selectors as gate_selectors
 from seeops.releases.models import Release, ReleaseState, Verdict
@@ -68,7 +68,8 @@ def _of_tab(release: Release, tab: str) -> dict[str, Any]:
     if tab == "log":
         return {"after": selectors.log_tail_after(release), "runs": selectors.runs(release)}
     if tab == "plan":
-        return {"parts": plan_parts(release.plan)}
+        course = timing.course(release.plan, [part.service for part in release.parts.all()])
+        return {"parts": plan_parts(release.plan, course)}
     if tab == "history":
         return {"events": release.events.select_related("actor").order_by("-id")[:500]}
     return {}

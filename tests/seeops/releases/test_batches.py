@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seeops.releases.batches import CENTRES, DEFAULT_EXPRESSION, Member, PlanError, plan, suggest
 from seeops.releases.expressions import suggest_for_shards
+
+# How busy the machine is says nothing about the strategies.
+SLOW = [HealthCheck.too_slow]
 
 CENTRES_OF = (("WH-A", 0), ("SZ-B", 1), ("SZ-A", 2))
 
@@ -89,7 +92,7 @@ def test_both_members_of_a_pair_in_one_batch_are_refused_with_their_names():
     places=st.lists(st.integers(0, 2), min_size=5, max_size=5),
     gone=st.sets(st.integers(0, 14)),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 def test_every_plan_of_shards_keeps_a_majority_and_leaves_the_lead_to_the_end(shards, places, gone):
     nodes = replicas(tuple(CENTRES_OF[place][0] for place in places), shards)
     nodes = [node for position, node in enumerate(nodes) if position not in gone] or nodes
@@ -116,7 +119,7 @@ def test_one_node_after_the_other_is_a_plan():
     spare=st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)),
     terms=st.lists(st.integers(1, 99), min_size=0, max_size=5, unique=True),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 def test_every_plan_covers_all_nodes_once_and_leaves_each_centre_what_it_needs(counts, spare, terms):
     nodes = members(*counts)
     left = dict(zip(("WH-A", "SZ-B", "SZ-A"), spare, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seeops.releases.expressions import (
@@ -15,6 +15,9 @@ from seeops.releases.expressions import (
     suggest,
     suggest_for_shards,
 )
+
+# How busy the machine is says nothing about the strategies.
+SLOW = [HealthCheck.too_slow]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ ends = st.one_of(st.just("rest"), st.integers(1, 5).map("*{}".format), st.intege
 
 
 @given(before=st.lists(plain, max_size=6), end=ends, total=st.integers(1, 1300))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
 def test_every_expression_either_covers_every_node_once_or_says_why_not(before, end, total):
     expression = " ".join([*before, end])
     try:
@@ -107,7 +110,7 @@ def test_every_expression_either_covers_every_node_once_or_says_why_not(before, 
 
 
 @given(expression=st.sampled_from(["1 5% 30% 100%", "10 20 20", "5 *2", "3 +4", "1 2 rest"]), total=st.integers(1, 900))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 def test_a_suggestion_is_never_refused_for_an_empty_batch(expression, total):
     try:
         assert sum(sizes(parse(suggest(total, expression)), total)) == total

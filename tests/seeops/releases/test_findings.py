@@ -17,6 +17,7 @@ def plan(*, at_once: int = 2, short: bool = False, differ_s: int | None = None) 
         "parts": [
             {
                 "service": "gate",
+                "version": "1.1.0",
                 "short": short,
                 "batches": [
                     {"number": 1, "concurrency": 1, "nodes": other},
@@ -29,6 +30,7 @@ def plan(*, at_once: int = 2, short: bool = False, differ_s: int | None = None) 
     }
 
 
+SITES = {"A": "north", "B": "south"}
 NOW = {"gate-A-0": "1.0.0", "gate-A-1": "1.0.0", "gate-A-2": "1.0.0", "gate-B-0": "1.0.0"}
 
 
@@ -72,12 +74,12 @@ def test_too_little_for_the_peak_of_the_day_warns():
 
 def test_sites_that_would_differ_too_long_and_what_was_not_measured_are_told():
     unmeasured = forecast(plan(), {})
-    assert [finding.level for finding in of_time(plan(), unmeasured)] == [INFO]
+    assert [finding.level for finding in of_time(plan(), unmeasured, SITES)] == [INFO]
     measured = forecast(plan(), {"gate": Pace(10, 60, 0, 3)})
-    assert of_time(plan(), measured) == []
-    assert [finding.level for finding in of_time(plan(differ_s=100), measured)] == [BLOCKS]
-    assert [finding.level for finding in of_time(plan(differ_s=200), measured)] == [WARNS]
-    assert of_time(plan(differ_s=400), measured) == []
+    assert of_time(plan(), measured, SITES) == []
+    assert [finding.level for finding in of_time(plan(differ_s=100), measured, SITES)] == [BLOCKS]
+    assert [finding.level for finding in of_time(plan(differ_s=200), measured, SITES)] == [WARNS]
+    assert of_time(plan(differ_s=400), measured, SITES) == []
 
 
 def test_a_lead_that_moved_or_is_not_known_warns():
@@ -90,5 +92,5 @@ def test_a_lead_that_moved_or_is_not_known_warns():
 
 def test_what_blocks_comes_first():
     rooms = {"gate": {"A": Room(4, 1, 4, 0), "B": Room(4, 0, 2, 2)}}
-    found = [*of_time(plan(), forecast(plan(), {})), *of_room(plan(), rooms)]
+    found = [*of_time(plan(), forecast(plan(), {}), SITES), *of_room(plan(), rooms)]
     assert [finding.level for finding in ordered(found)] == [BLOCKS, WARNS, INFO]

@@ -6,11 +6,14 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seeops.changes.closing import UNMEASURED_NODE_S, Measured
 from seeops.releases.forecast import UNMEASURED, Pace, forecast, pace
+
+# How busy the machine is says nothing about the strategies.
+SLOW = [HealthCheck.too_slow]
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
@@ -33,8 +36,6 @@ def test_batches_follow_each_other_in_the_usual_and_in_the_slow_course():
     assert [(item.begins_s, item.ends_s) for item in made.batches] == [(0, 70), (70, 160), (160, 225)]
     assert [item.slow_ends_s for item in made.batches] == [140, 320, 385]
     assert (made.usual_s, made.slow_s, made.unmeasured) == (225, 385, [])
-    assert made.differ_s("session") == (160, 320)
-    assert made.differ_s("query") == (0.0, 0.0)
 
 
 def test_what_was_never_measured_is_said_and_counted_long():
@@ -48,6 +49,35 @@ def test_the_pace_is_the_median_and_the_ninetieth_percentile_of_what_was_measure
     measured = [Measured(10, 5, seconds) for seconds in (20, 20, 22, 24, 24, 26, 28, 30, 40, 200)]
     assert pace(measured, [0] * 8 + [1, 3]) == Pace(12.5, 20.0, 1, 10)
     assert pace([Measured(4, 4, 8.0)], []) == Pace(8.0, 8.0, 0, 1)
+
+
+def sited(*batches: str) -> dict[str, Any]:
+    """A plan of one service: each batch names the centres of its nodes by one letter each."""
+    numbered, number = [], 0
+    for position, centres in enumerate(batches, start=1):
+        nodes = [{"name": f"n{number + i}", "centre": centre, "from": "1.0.0"} for i, centre in enumerate(centres)]
+        number += len(nodes)
+        numbered.append({"number": position, "nodes": nodes, "concurrency": len(nodes)})
+    return {"parts": [{"service": "session", "version": "1.1.0", "batches": numbered}], "soak_s": 50}
+
+
+@pytest.mark.parametrize(
+    ("batches", "usual_s"),
+    [
+        (
+            ("W", "WAB", "WAB"),
+            120,
+        ),  # after the second batch both sites run both versions, after the third only the new one
+        (("W", "WW", "AB"), 180),
+        (("WAB", "WAB"), 0),
+        (("A", "B"), 0),  # A and B are of one site
+    ],
+)
+def test_sites_differ_while_they_run_different_sets_of_versions(batches, usual_s):
+    made = sited(*batches)
+    course = forecast(made, {"session": Pace(10, 20, 0, 5)})
+    sites = {"W": "wuhan", "A": "shenzhen", "B": "shenzhen"}
+    assert course.differ_s(made["parts"][0], sites) == (usual_s, usual_s * 70 / 60)
 
 
 def test_the_latest_start_is_counted_back_from_the_end_by_the_slow_course():
@@ -65,6 +95,7 @@ def test_the_latest_start_is_counted_back_from_the_end_by_the_slow_course():
     slower=st.floats(1, 5),
     extensions=st.integers(0, 3),
 )
+@settings(deadline=None, suppress_health_check=SLOW)
 def test_the_slow_course_is_never_the_faster_one_and_batches_never_overlap(sizes, turn, slower, extensions):
     made = forecast(plan(("session", sizes)), {"session": Pace(turn, turn * slower, extensions, 9)})
     for before, after in zip(made.batches, made.batches[1:], strict=False):

@@ -124,7 +124,7 @@ def test_a_saved_plan_is_tried_out_anew_each_time_it_is_looked_at(ticket, client
     client.force_login(ticket.requester)
     client.post("/releases/new/", fields(ticket, rows=1))
     release = Release.objects.get()
-    assert "it could start" in client.get(f"/releases/{release.pk}/simulation/").content.decode()
+    assert "nothing stands in its way" in client.get(f"/releases/{release.pk}/simulation/").content.decode()
     assert "simulation" in client.get(f"/releases/{release.pk}/?tab=plan").content.decode()
     Node.objects.filter(service__name="access-mobile", centre__code="WH-A", name__lt="access-mobile-wha-011").update(
         state="down"
