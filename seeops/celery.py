@@ -11,24 +11,40 @@ from typing import Any
 from celery import Celery
 from celery.signals import import_modules
 from kombu.transport import redis as transport
+from kombu.transport import virtual
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "seeops.settings")
 
 
 class UnackedOfTheLiving(transport.QoS):
-    """Puts unacknowledged messages back only through a connection that still is one.
+    """Acknowledges messages and puts them back only through a connection that still is one.
 
-    When the broker dies, the transport closes its channels after their connection is gone, and putting messages back then
-    raises an AttributeError that ends the whole worker, just when it should reconnect. What cannot be put back is repeated
-    by the reconcilers.
+    When the broker dies, the transport closes its channels after their connection is gone, and tasks end on them later still.
+    Putting messages back or acknowledging one then raises an AttributeError that ends the whole worker, just when it should
+    reconnect. What cannot be put back is repeated by the reconcilers; what cannot be acknowledged finds nothing to do.
     """
 
-    def restore_unacked(self, client: Any = None) -> None:
+    def _connected(self) -> bool:
         connection = self.channel.connection
-        if connection is None or connection.client is None:
+        return connection is not None and connection.client is not None
+
+    def restore_unacked(self, client: Any = None) -> None:
+        if self._connected():
+            super().restore_unacked(client)
+        else:
             self._delivered.clear()
-            return
-        super().restore_unacked(client)
+
+    def ack(self, delivery_tag: Any) -> None:
+        if self._connected():
+            super().ack(delivery_tag)
+        else:
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        if self._connected():
+            super().reject(delivery_tag, requeue)
+        else:
+            virtual.QoS.reject(self, delivery_tag)
 
 
 transport.Channel.QoS = UnackedOfTheLiving
