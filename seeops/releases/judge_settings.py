@@ -25,6 +25,7 @@ class JudgeSettings:
     chain_error_bound: float = 0.02
     chain_duration_margin: float = 0.25
     chain_duration_bound: float = 1.0
+    chain_min_requests: int = 200  # a chain with fewer decides nothing
     alpha: float = 0.005
     confidence: float = 0.95
     min_requests: int = 100
