@@ -48,14 +48,15 @@ def run_start(
     numbered = next_number(Run, "RUN")
     if check and not book.check:
         raise RuleViolation(_("“%(title)s” cannot say beforehand what it would do.") % {"title": book.title})
-    checked = catalogue.checked(book, inputs)
     if book.code in failover.BOOKS:
         common = {"node_key": numbered["number"], "node_epoch": fence, "node_reason": reason[:200]}
-        targets = failover.targets(book.code, actor=actor, nodes=nodes, inputs=checked, common=common)
+        chosen = catalogue.checked(book, inputs)
+        targets = failover.targets(book.code, actor=actor, nodes=nodes, inputs=chosen, common=common)
     else:
         targets = _targets(nodes, numbered["number"], fence, reason)
     if not check:
         _require_not_frozen(actor, book, [target["name"] for target in targets])
+    checked = catalogue.checked(book, inputs)
     if not check:
         targets = _in_rounds(book, targets)
     run = run_queue(
