@@ -133,9 +133,9 @@ def archive(*, actor: Any, collection: LogCollection, purpose: str = "download")
         raise RuleViolation(
             _("%(file)s is not what was packed: its digest differs.") % {"file": collection.file}, code="damaged"
         )
-    audit.record(
-        actor=actor, action=f"log.{purpose}", obj=collection.run, after={"file": collection.file, "sha256": found}
-    )
+    told = {"file": collection.file, "sha256": found}
+    with transaction.atomic():
+        audit.record(actor=actor, action=f"log.{purpose}", obj=collection.run, after=told)
     return path
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from seeops.accounts import rights
@@ -20,7 +22,8 @@ from seeops.core.errors import Conflict, InvalidInput, RuleViolation
 from seeops.core.live import announce
 from seeops.core.numbering import next_number
 from seeops.core.sequence import next_epoch
-from seeops.inventory.models import Service
+from seeops.inventory import locks
+from seeops.inventory.models import Node, Service
 
 MOST_NODES = 5000
 LARGEST_BATCH = 500
@@ -33,6 +36,16 @@ def _require(actor: Any) -> None:
 
 def tell(change: ConfigurationChange) -> None:
     announce("configurations", f"configuration-{change.pk}")
+
+
+def hold(change: ConfigurationChange, rows: QuerySet[ConfigurationRow]) -> None:
+    """Lock the nodes of these rows for the change, which keeps them until it comes to rest. Raises Conflict naming who has them."""
+    taken = locks.acquire(
+        owner=change.number, wanted=locks.of_nodes(Node.objects.filter(pk__in=rows.values("node"))), fence=change.fence,
+        reason=change.reason, url=reverse("automation:configuration", args=[change.pk]),
+    )  # fmt: skip
+    if isinstance(taken, locks.Busy):
+        raise Conflict(taken.sentence, code="locked")
 
 
 def _poke(change: ConfigurationChange) -> None:
@@ -115,6 +128,7 @@ def start(*, actor: Any, change: ConfigurationChange, digest: str, reason: str =
     change.state, change.fence, change.batch, change.run = ChangeState.APPLYING, next_epoch(), 1, None
     change.started_by, change.started_at, change.stop_requested_at, change.problem = actor, now(), None, ""
     change.reversing, change.stumbles = False, 0
+    hold(change, pending)
     change.save()
     audit.record(
         actor=actor, action="configuration.start", obj=change, reason=reason or change.reason,
@@ -155,8 +169,9 @@ def roll_back(*, actor: Any, change: ConfigurationChange, reason: str) -> None:
     touched = change.rows.filter(state__in=TOUCHED)
     if not touched.exists():
         raise RuleViolation(_("%(change)s has changed no node.") % {"change": change.number})
-    count = touched.update(state=RowState.ROLLING_BACK, text="")
     change.state, change.fence, change.run, change.problem = ChangeState.ROLLING_BACK, next_epoch(), None, ""
+    hold(change, touched)
+    count = touched.update(state=RowState.ROLLING_BACK, text="")
     change.started_by, change.finished_at, change.reversing, change.stumbles = actor, None, True, 0
     change.save()
     audit.record(

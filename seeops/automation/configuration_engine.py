@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from seeops.automation import configuration_nodes as nodes
 from seeops.automation import configuration_text as text
 from seeops.automation import selectors, services
-from seeops.automation.configuration import tell
+from seeops.automation.configuration import hold, tell
 from seeops.automation.configuration_models import (
     CHANGE_LIVE,
     ChangeState,
@@ -32,7 +32,9 @@ from seeops.automation.models import Run, RunEvent, RunState
 from seeops.changes import services as changes
 from seeops.core import leases
 from seeops.core.clock import now
+from seeops.core.errors import Conflict
 from seeops.core.numbering import next_number
+from seeops.inventory import locks
 from seeops.inventory.models import Centre, Service
 
 LEASE_S = 8.0
@@ -55,11 +57,27 @@ def advance(pk: int) -> None:
         return
     try:
         change = ConfigurationChange.objects.select_related("run", "created_by", "started_by").get(pk=pk)
+        if change.state != ChangeState.READING and not _held(change):
+            return
         _STEPS.get(change.state, lambda change: None)(change)
     except leases.LeaseLost:
         return
     finally:
         leases.release(ConfigurationChange, pk, epoch=epoch)
+
+
+def _held(change: ConfigurationChange) -> bool:
+    """Keep the locks of the change's nodes. Lost ones (nobody looked after it for a minute) are taken again, or it stops."""
+    if locks.renew(change.number, change.fence):
+        return True
+    try:
+        hold(change, change.rows.exclude(state__in=_UNTOUCHED))
+    except Conflict as error:
+        if change.run is not None:
+            services.run_ask_to_stop(change.run)
+        _end(change, ChangeState.ROLLBACK_FAILED if change.reversing else ChangeState.STOPPED, str(error))
+        return False
+    return True
 
 
 def _write(change: ConfigurationChange, **values: object) -> None:
@@ -149,15 +167,14 @@ def _begin_batch(change: ConfigurationChange) -> None:
         _end(change, ChangeState.STOPPED, problem)
         return
     with transaction.atomic():
-        run = _queue(change, rows, before="before", after="after", changes_nodes=True)
+        run = _queue(change, rows, before="before", after="after")
         change.rows.filter(pk__in=[row.pk for row in rows]).update(state=RowState.APPLYING)
         _write(change, run=run)
 
 
-def _queue(
-    change: ConfigurationChange, rows: list[ConfigurationRow], *, before: str, after: str, changes_nodes: bool
-) -> Run:
-    """The run that gives these nodes their `after` in place of their `before` (names of the row's columns)."""
+def _queue(change: ConfigurationChange, rows: list[ConfigurationRow], *, before: str, after: str) -> Run:
+    """The run that gives these nodes their `after` in place of their `before` (names of the row's columns). The change itself holds
+    the nodes and looks at freezes before every batch, so the run takes no locks of its own."""
     word = "back" if after == "before" else "set"
     targets = [
         {
@@ -174,7 +191,7 @@ def _queue(
     return services.run_queue(
         actor=change.started_by or change.created_by, playbook=PLAYBOOK, title=f"{change.number} {word}", targets=targets,
         inputs={}, purpose="configure", fence=change.fence, concurrency=CONCURRENCY, reason=change.reason,
-        topic=f"configuration-{change.pk}", changes_nodes=changes_nodes, numbered=next_number(Run, "RUN"),
+        topic=f"configuration-{change.pk}", numbered=next_number(Run, "RUN"),
     )  # fmt: skip
 
 
@@ -282,10 +299,12 @@ def _decide_forward(change: ConfigurationChange) -> None:
         _write(change, state=ChangeState.APPLYING, batch=change.batch + 1, run=None, stumbles=0)
 
 
+_UNTOUCHED = (RowState.SAME, RowState.REFUSED, RowState.UNREAD)
 _NOT_TOUCHED = (RowState.ROLLED_BACK, RowState.SAME, RowState.REFUSED, RowState.UNREAD, RowState.PENDING)
 
 
 def _end(change: ConfigurationChange, state: str, problem: str) -> None:
+    locks.release(change.number, change.fence)
     _write(change, state=state, problem=problem[:400], finished_at=now())
 
 
@@ -307,7 +326,7 @@ def _roll_back(change: ConfigurationChange) -> None:
         ConfigurationRow.objects.bulk_update(rows, ["state", "text"], batch_size=1000)
         _note(change, rows, RowState.ROLLED_BACK)
         if going:
-            _write(change, run=_queue(change, going, before="after", after="before", changes_nodes=False))
+            _write(change, run=_queue(change, going, before="after", after="before"))
         else:
             _decide(change)
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 import yaml
 from django.utils.translation import gettext_noop as _
 
+from seeops.automation.configuration_models import CHANGE_LIVE, CHANGE_REVERSIBLE
 from seeops.automation.inspection_rules import Found
-from seeops.automation.models import CHANGE_REVERSIBLE, ConfigurationChange, Run, RunState
+from seeops.automation.models import ConfigurationChange, Run, RunState
 from seeops.changes.freezes import trading_calendar
 from seeops.cluster import door
 from seeops.core.clock import now, shanghai
 from seeops.core.errors import SeeOpsError, Unavailable
 from seeops.environment import BASE_DIR
+from seeops.inventory import locks
 from seeops.inventory import selectors as inventory
 from seeops.inventory.redundancy import majority
 from seeops.monitoring import prometheus
@@ -239,12 +241,22 @@ def faults() -> list[Found]:
 def half_done() -> list[Found]:
     """Configuration changes that stopped in the middle, and runs whose outcome nobody knows."""
     found = []
-    for change in ConfigurationChange.objects.filter(state__in=CHANGE_REVERSIBLE).exclude(state="done"):
+    open_still = ConfigurationChange.objects.filter(state__in=(*CHANGE_LIVE, *CHANGE_REVERSIBLE)).exclude(state="done")
+    for change in open_still:
         text = _("is %(state)s: finish it or roll it back") % {"state": change.state}
         found.append(Found("attention", "half done", change.number, text, "estate"))
     for number in Run.objects.filter(state=RunState.RUNNING, changes_nodes=True).values_list("number", flat=True)[:20]:
         found.append(Found("attention", "half done", number, _("is still changing nodes"), "estate"))
     return found
+
+
+def locks_left() -> list[Found]:
+    """Locks whose time has run out: whoever held them is gone, and may have left work half done."""
+    owners = Counter(locks.held().filter(holder__expires_at__lt=now()).values_list("holder__owner", flat=True))
+    return [
+        Found("attention", "locks", owner, _("left %(n)d locks that have expired") % {"n": n}, "estate")
+        for owner, n in owners.items()
+    ]  # fmt: skip
 
 
 _OWN = (
@@ -256,5 +268,6 @@ _OWN = (
     EstateCheck("calendar", _("Today is a known day of the calendar"), calendar),
     EstateCheck("session", _("The phase of the session is known"), session),
     EstateCheck("faults left", _("No fault of an experiment is left in force"), faults),
+    EstateCheck("locks", _("No lock is left over"), locks_left),
     EstateCheck("half done", _("No configuration change is half done"), half_done),
 )

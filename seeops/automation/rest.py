@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from seeops.accounts import rights
-from seeops.automation import catalogue, selectors, services, workflow_rest
+from seeops.automation import catalogue, playbook_rest, selectors, services, workflow_rest
 from seeops.automation.filters import RunFilter
 from seeops.automation.models import Run, RunEvent
 
@@ -22,7 +22,7 @@ class PlaybookRunSerializer(serializers.ModelSerializer[Run]):
         model = Run
         fields = [
             "id", "number", "playbook", "title", "purpose", "state", "reason", "problem", "created_by", "created_at",
-            "started_at", "finished_at", "hosts_total", "hosts_done", "hosts_failed", "events_count", "events_digest",
+            "started_at", "finished_at", "hosts_total", "hosts_done", "hosts_failed", "hosts_silent", "events_count", "events_digest",
         ]  # fmt: skip
 
 
@@ -31,6 +31,7 @@ class StartSerializer(serializers.Serializer[None]):
     nodes = serializers.ListField(child=serializers.CharField(), allow_empty=False)
     inputs = serializers.DictField(required=False, default=dict)
     reason = serializers.CharField()
+    check = serializers.BooleanField(required=False, default=False)
 
 
 class EventSerializer(serializers.ModelSerializer[RunEvent]):
@@ -87,7 +88,7 @@ class RunViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.Gene
     def proof(self, request: Request, pk: str) -> Response:
         """Recompute the log's digest."""
         report = selectors.log_verify(Run.objects.get(pk=self.get_object().pk))
-        return Response({"events": report.events, "recorded": report.recorded, "intact": report.intact})
+        return Response({"events": report.events, "recorded": report.recorded, "intact": report.intact, "altered": report.altered})
 
 
 class PlaybookViewSet(viewsets.ViewSet):
@@ -102,10 +103,10 @@ class PlaybookViewSet(viewsets.ViewSet):
         rows = [
             {
                 "code": book.code, "title": book.title, "description": book.description, "effect": book.effect,
-                "from_form": book.from_form,
+                "from_form": book.from_form, "check": book.check, "rounds": book.rounds,
                 "options": [
                     {"name": o.name, "type": o.type, "required": o.required, "default": o.default, "choices": o.choices,
-                     "description": o.description}
+                     "description": o.description, "least": o.least, "most": o.most}
                     for o in book.options
                 ],
             }
@@ -117,5 +118,6 @@ class PlaybookViewSet(viewsets.ViewSet):
 routes: list[tuple[str, type[viewsets.ViewSetMixin], str]] = [
     ("runs", RunViewSet, "run"),
     ("playbooks", PlaybookViewSet, "playbook"),
+    *playbook_rest.routes,
     *workflow_rest.routes,
 ]

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from seeops.accounts import rights
 from seeops.alerts import selectors as alerts
+from seeops.automation import inspection_selectors as inspections
 from seeops.changes import selectors as changes
 from seeops.inventory import selectors as inventory
 from seeops.monitoring.prometheus import escaped
@@ -61,9 +62,22 @@ def text() -> str:
             "Changes that go past freezes now, on the word of two people.",
             (({"ticket": row.ticket.number, "incident": row.incident}, 1) for row in changes.open_glasses()),
         ),
+        (
+            "seeops_inspection_missing",
+            "Schedules of inspections whose last report is not there.",
+            [({}, float(inspections.missing_bookings()))],
+        ),
+        ("seeops_inspection_findings", "Findings of the last inspection of the whole estate.", _inspection()),
         ("seeops_alert_heartbeat_age_seconds", "Seconds since the last heartbeat of the alert path.", _heartbeat()),
     ]
     return "".join(_family(name, words, samples) for name, words, samples in families)
+
+
+def _inspection() -> list[Sample]:
+    report = inspections.latest()
+    if report is None:
+        return []
+    return [({"severity": name}, getattr(report, name)) for name in ("bad", "unknown", "attention")]
 
 
 def _heartbeat() -> list[Sample]:

@@ -75,6 +75,20 @@ def _workflows(person: Any) -> int:
     return workflow_selectors.waiting_for(person)
 
 
+def _inspections(person: Any) -> int:
+    """1 while the inspection that should be there is missing, incomplete or bad."""
+    from seeops.automation import inspection_selectors
+
+    return inspection_selectors.needing_somebody()
+
+
+def _configurations(person: Any) -> int:
+    """Changes of configuration that stopped half done."""
+    from seeops.automation import configuration_selectors
+
+    return configuration_selectors.waiting()
+
+
 PLACES: list[Place] = [
     Place("now", _("Now"), "◉", [Item(_("Overview"), "console:overview", "estate.view")]),
     Place(
@@ -97,6 +111,8 @@ PLACES: list[Place] = [
             Item(_("Releases"), "releases:list", "release.view", _releases),
             Item(_("Shadow runs"), "capacity:shadows", "capacity.view"),
             Item(_("Automation"), "automation:list", "automation.view"),
+            Item(_("Inspections"), "automation:inspections", "automation.view", _inspections),
+            Item(_("Configuration"), "automation:configurations", "automation.view", _configurations),
             Item(_("Calendar and freezes"), "changes:calendar", "change.view"),
             Item(_("Approval rules"), "changes:approval", "change.view"),
             Item(_("Break-glass"), "changes:glasses", "change.view", _reviews),

@@ -110,6 +110,11 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'trading_shard_state_hash_mismatch_total{shard="0",centre="WH-A"}': "1x60"},
         {'trading_shard_state_hash_mismatch_total{shard="0",centre="WH-A"}': "0x60"},
     ),
+    "InspectionMissing": ({"seeops_inspection_missing": "1x60"}, {"seeops_inspection_missing": "0x60"}),
+    "InspectionBad": (
+        {'seeops_inspection_findings{severity="bad"}': "3x60"},
+        {'seeops_inspection_findings{severity="bad"}': "0x60", 'seeops_inspection_findings{severity="attention"}': "9x60"},
+    ),
     "SurveillanceWatch": (
         {'trading_surveillance_open_cases{pattern="wash",step="watch"}': "1x60"},
         {'trading_surveillance_open_cases{pattern="wash",step="watch"}': "0x60"},
