@@ -33,6 +33,7 @@ METHODS = {
     "diagnose": "diagnostics",
     "actions": "actions",
     "faults": "faults",
+    "handover": "hand_over",
 }
 
 _clients: dict[float, tuple[tuple[str, int], cluster.ClusterClient]] = {}

@@ -16,7 +16,7 @@ from seeops.changes import services as changes
 from seeops.changes.models import Reversibility
 from seeops.core.clock import now
 from seeops.inventory import services as inventory
-from seeops.releases import differing, dispatch, gates, gating, journal, judging, reversal, states, timing
+from seeops.releases import differing, dispatch, gates, gating, handing, journal, judging, reversal, states, timing
 from seeops.releases.fencing import batch_to, fenced, note, release_to
 from seeops.releases.models import Batch, BatchNode, BatchRun, Outcome, Release
 
@@ -64,6 +64,8 @@ def begin(release: Release, batch: Batch) -> bool:
             text = _("every node of batch %(n)d was left out") % {"n": batch.number}
             batch_to(release, batch, states.DEPLOYING, text, action="batch", started_at=now())
         return start_soak(release, batch)
+    if problem := handing.hand_on(release, batch, nodes):
+        return hold(release, batch, problem, batch_state=states.PENDING, kind=states.OF_NODES)
     with fenced(release):
         text = _("batch %(n)d begins: %(count)d nodes to %(title)s") % {
             "n": batch.number, "count": len(nodes), "title": batch.part.title,
