@@ -39,8 +39,8 @@ def hand_on(release: Release, batch: Batch, nodes: Sequence[BatchNode]) -> str:
 
 
 def heirs(here: str, others: Sequence[tuple[str, bool]]) -> list[str]:
-    """Centres to hand a lead to, the best first, `here` left out. `others` are (centre, runs the new version already) of the shard's replicas:
-    one that was changed keeps the lead for good."""
+    """Centres to hand a lead to, the best first, `here` left out. `others` are (centre, runs the new version already) of the
+    shard's replicas: one that was changed keeps the lead for good."""
     known = [(centre, changed) for centre, changed in others if centre != here]
     return [centre for centre, _changed in sorted(known, key=lambda item: (not item[1], item[0]))]
 
