@@ -274,3 +274,17 @@ def test_the_page_shows_every_gate_also_those_to_come(small_estate: Any, replays
     rows = selectors.shown(release)
     assert [one["number"] for one in rows[0].work] == ["SHD-0001", "SHD-0002"]
     assert [one["number"] for one in rows[1].work] == ["EXP-0001"]
+
+
+def test_the_releases_page_says_what_a_gate_found(
+    small_estate: Any, replays: Replays, injected: Injected, client: Any
+) -> None:
+    release = release_of("matching", gates=CHAOS)
+    replays.same(0, 1)
+    before(release)
+    client.force_login(person("he", "auditor"))
+    page = client.get(f"/releases/{release.pk}/live/").content.decode()
+    assert "identical events on 2 shards" in page.replace("Identical", "identical")
+    assert Gate.objects.get().digest[:12] in page
+    assert "SHD-0001" in page
+    assert "to come" in page, "the chaos gate behind it"
