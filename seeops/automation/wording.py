@@ -36,3 +36,15 @@ PLAYBOOKS = (
     _("Restart nodes"),
     _("Restarts the process of each node and waits until it serves again."),
 )  # fmt: skip
+
+RECORDS = (
+    _("Asks each node for its state, version, files, configuration, disk, memory, queue, clock and journal, and judges the answers into a report. Changes nothing."),
+    _("Collect logs"),
+    _("Collects the newest part of the nodes' logs, without secrets, into one archive that can be searched and downloaded. Changes nothing."),
+    _("Which logs (process log, journal of actions)"),
+    _("How many minutes back"),
+    _("Most KiB of one node; of all nodes together at most 128 MiB are kept"),
+    _("Days until the archive is deleted"),
+    _("Inspection before the open"),
+    _("a round did not end well: no further round is begun"),
+)  # fmt: skip
