@@ -121,7 +121,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"seeops.releases.*": {"queue": "release"}, "seeops.automation.*": {"queue": "release"}}
+# What a release needs is served by both workers: also the look at the nodes, without which they count as unknown after seconds.
+CELERY_TASK_ROUTES = {
+    name: {"queue": "release"}
+    for name in ("seeops.releases.*", "seeops.automation.*", "seeops.inventory.nodes_observe")
+}
 # Redelivery after a dead worker takes 100 s with the transport's defaults; and no step is longer than the time-out.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,

@@ -3,6 +3,7 @@ random: at the end every node runs what the outcomes say, nothing is stuck, noth
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -69,7 +70,7 @@ class Operators:
     def __init__(self, product: Product, glass: Glass, rng: random.Random) -> None:
         self.product, self.glass, self.rng = product, glass, rng
         self.free = {
-            name: [node["name"] for node in walks.observed(product, name) if node["version"] == OLD]
+            name: [node["name"] for node in walks.observed(product, name, 240) if node["version"] == OLD]
             for name in SERVICES
         }
         self.expected = {node: OLD for nodes in self.free.values() for node in nodes}
@@ -85,9 +86,7 @@ class Operators:
         for name in self.rng.sample(idle, 2 if number % 4 == 3 else 1):
             chosen = tuple(self.free[name].pop(self.rng.randrange(len(self.free[name]))) for _ in range(NODES))
             wishes.append(Wish(name, version, tuple(sorted(chosen))))
-        pk = survival.approved(self.product, *wishes)
-        survival.insist(self.product.api("wu"), f"releases/{pk}/start/")
-        self.under_way.append(Course(pk, wishes))
+        self.under_way.append(Course(survival.approved(self.product, *wishes), wishes))
 
     def look(self) -> None:
         for course in list(self.under_way):
@@ -95,11 +94,19 @@ class Operators:
             if not row:
                 return
             if row["state"] == "ready":
-                survival.insist(self.product.api("wu"), f"releases/{course.pk}/start/")
+                self._start(course)
             elif row["state"] == "holding":
                 self._decide(course, row)
             elif row["state"] in walks.ENDED:
                 self._note(course, row)
+
+    def _start(self, course: Course) -> None:
+        """Refused while too few nodes are known to serve, as when nobody could look at them: the person comes again."""
+        with contextlib.suppress(*survival.AWAY):
+            answer = self.product.api("wu").request("POST", f"releases/{course.pk}/start/")
+            if answer.status_code == 409:
+                course.words.append(answer.json()["detail"][:60])
+            assert answer.ok or answer.status_code in (409, 500, 502, 503), answer.text[:300]
 
     def _decide(self, course: Course, row: dict) -> None:
         """What is inconclusive is promoted, anything else tried again."""

@@ -17,14 +17,15 @@ SOAK_S = 30
 ENDED = {"done", "rolled_back", "aborted", "failed"}
 
 
-def observed(product: Product, service: str) -> list[dict[str, Any]]:
+def observed(product: Product, service: str, timeout_s: float = 60) -> list[dict[str, Any]]:
     """The nodes of a service, once all of them have been observed up."""
 
     def look() -> list[dict[str, Any]] | None:
         nodes = nodes_of(product, service)
         return nodes if nodes and all(node["state"] == "up" for node in nodes) else None
 
-    found: list[dict[str, Any]] = eventually(look, f"all nodes of {service} are up", 60, interval_s=1.0)
+    away = (requests.RequestException,)
+    found: list[dict[str, Any]] = eventually(look, f"all nodes of {service} are up", 60, interval_s=1.0, not_yet=away)
     return found
 
 
