@@ -40,6 +40,7 @@ urlpatterns = [
     path("workflows/", workflow_views.workflow_list, name="workflows"),
     path("workflows/runs/<int:pk>/", workflow_views.run_detail, name="workflow_run"),
     path("workflows/runs/<int:pk>/live/", workflow_views.run_live, name="workflow_run_live"),
+    path("workflows/runs/<int:pk>/evidence.json", workflow_views.run_evidence, name="workflow_evidence"),
     path("workflows/runs/<int:pk>/<slug:command>/", workflow_views.run_command, name="workflow_command"),
     path("workflows/steps/<int:pk>/decide/", workflow_views.step_decide, name="workflow_decide"),
     path("workflows/schedules/<int:pk>/switch/", workflow_views.schedule_switch, name="schedule_switch"),

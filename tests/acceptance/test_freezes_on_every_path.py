@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from seeops.audit.models import AuditRecord
@@ -29,7 +30,7 @@ from seeops.core.clock import now
 from seeops.core.errors import RuleViolation
 from seeops.inventory import services as inventory
 from seeops.inventory import tasks as inventory_tasks
-from seeops.inventory.models import ActionState, Node, NodeAction, Service, Verb, Version
+from seeops.inventory.models import ActionState, Node, NodeAction, Redundancy, Service, Verb, Version
 from seeops.releases import dispatch, engine, services, states
 from seeops.releases import tasks as release_tasks
 from seeops.releases.models import Batch, Release
@@ -62,6 +63,13 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture
 def node(people: dict[str, Any]) -> Node:
     return Node.objects.filter(service__name=SERVICE, centre__code="SZ-A").order_by("name").first()
+
+
+@pytest.fixture
+def other(people: dict[str, Any]) -> Node:
+    """A node of another service that can be spared."""
+    spare = Redundancy.objects.filter(of__gt=F("needed")).exclude(service__name=SERVICE).order_by("pk").first()
+    return Node.objects.filter(service=spare.service, centre=spare.centre).order_by("name").first()
 
 
 @pytest.fixture
@@ -145,10 +153,9 @@ def test_bringing_back_and_looking_stay_possible(people, node, monkeypatch):
         ).changes_nodes
 
 
-def test_a_worker_refuses_what_was_asked_for_before_the_freeze_began(people, node, release, queued, monkeypatch):
+def test_a_worker_refuses_what_was_asked_for_before_the_freeze_began(people, node, other, release, queued):
     """Celery: the action, the run and the batch were queued in time; the freeze came before the worker."""
     (asked,) = inventory.nodes_act(actor=people["lin"], nodes=[node], verb=Verb.RESTART, reason="x")
-    other = Node.objects.filter(service__name=SERVICE, centre__code="SZ-B").first()
     run = automation.run_start(actor=people["lin"], playbook="restart", nodes=[other.name], inputs={}, reason="x")
     release = services.release_start(actor=people["lin"], release=release)
     freeze(people)
@@ -193,10 +200,10 @@ def test_a_schedule_and_a_workflow_refuse(people, node):
     assert Workflow.objects.exists()
 
 
-def test_the_command_line_and_plain_sql_are_refused_by_the_database(people, node, release):
-    run = automation.run_start(actor=people["lin"], playbook="restart", nodes=[node.name], inputs={}, reason="x")
+def test_the_command_line_and_plain_sql_are_refused_by_the_database(people, node, other, release):
+    run = automation.run_start(actor=people["lin"], playbook="restart", nodes=[other.name], inputs={}, reason="x")
     release = services.release_start(actor=people["lin"], release=release)
-    freeze(people, services=[node.service])
+    freeze(people, services=[node.service, other.service])
     with pytest.raises(DatabaseError, match="production is frozen"), transaction.atomic():
         runner.main(["runner", str(run.pk)])
     lines: list[Callable[[], Any]] = [
