@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from seeops.accounts import rights
 from seeops.automation import workflow_selectors as selectors
 from seeops.automation.models import StepRun, Workflow, WorkflowRun, WorkflowVersion
+from seeops.automation.workflow_evidence import evidence
 from seeops.automation.workflows import commands, versions
 from seeops.automation.workflows.text import write
 
@@ -43,7 +44,7 @@ class WorkflowVersionSerializer(serializers.ModelSerializer[WorkflowVersion]):
 class StepRunSerializer(serializers.ModelSerializer[StepRun]):
     class Meta:
         model = StepRun
-        fields = ["id", "step", "attempt", "kind", "state", "key", "parameters", "outputs", "problem", "outcome", "started_at",
+        fields = ["id", "step", "branch", "attempt", "kind", "state", "key", "parameters", "outputs", "problem", "outcome", "started_at",
                   "finished_at"]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ class WorkflowRunSerializer(serializers.ModelSerializer[WorkflowRun]):
 
     class Meta:
         model = WorkflowRun
-        fields = ["id", "number", "workflow", "version", "trial", "state", "state_reason", "current", "pause_requested",
+        fields = ["id", "number", "workflow", "version", "trial", "state", "state_reason", "current", "branches", "pause_requested",
                   "started_by", "reason", "created_at", "finished_at"]  # fmt: skip
 
 
@@ -196,6 +197,13 @@ class WorkflowRunViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, views
         """Every attempt, oldest first."""
         found = self.get_object().steps.order_by("id")
         return self.get_paginated_response(StepRunSerializer(self.paginate_queryset(found), many=True).data)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def evidence(self, request: Request, pk: str) -> Response:
+        """Who, what, when, under which approval; with a digest over all of it."""
+        run = selectors.run_with_steps(self.get_object().pk)
+        return Response(evidence(run) if run else {})
 
     @extend_schema(request=WorkflowReasonSerializer, responses=WorkflowRunSerializer)
     @action(detail=True, methods=["post"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -11,7 +12,10 @@ from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from seeops.automation import catalogue, scheduling
 from seeops.automation import workflow_states as states
 from seeops.automation.models import Schedule, ScheduleMoment, StepRun, Workflow, WorkflowRun, WorkflowVersion
-from seeops.automation.workflows.kinds import DONE, ENDS, FAILED, KINDS
+from seeops.automation.workflows import difference
+from seeops.automation.workflows.estimate import Estimate, estimate
+from seeops.automation.workflows.kinds import DECIDES, DONE, ENDS, FAILED, KINDS
+from seeops.automation.workflows.parallel import regions
 from seeops.core import sentences
 from seeops.inventory import selectors as inventory
 
@@ -71,6 +75,41 @@ def run_with_steps(pk: int) -> WorkflowRun | None:
     )
 
 
+LOOKED_AT = 500
+
+
+def expected(version: WorkflowVersion) -> Estimate:
+    """How long a run will probably take, by the last runs of the workflow."""
+    ended = StepRun.objects.filter(
+        run__version__workflow=version.workflow_id, run__trial=False, state="succeeded", finished_at__isnull=False
+    ).exclude(kind__in=("fork", "join", "branch", "approval"))
+    times: dict[str, list[float]] = {}
+    for name, began, ends in ended.order_by("-id").values_list("step", "started_at", "finished_at")[:LOOKED_AT]:
+        times.setdefault(name, []).append((ends - began).total_seconds())
+    measured = {name: median(found) for name, found in times.items()}
+    return estimate(version.definition, regions(version.definition), measured)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a version changes against an earlier one, by steps and by lines of text."""
+
+    other: WorkflowVersion
+    changes: list[difference.Changed]
+    lines: list[tuple[str, str]]
+
+
+def compared(version: WorkflowVersion, number: int | None = None) -> Difference | None:
+    """Against version `number`, by default the newest approved one before it, else the one before; None when there is none."""
+    earlier = version.workflow.versions.filter(number__lt=version.number).order_by("-number")
+    chosen = version.workflow.versions.filter(number=number) if number else earlier.filter(state="approved")
+    other = chosen.first() or earlier.first()
+    if other is None or other.pk == version.pk:
+        return None
+    before, after = other.definition, version.definition
+    return Difference(other, difference.changes(before, after), difference.lines(before, after))
+
+
 def waiting_for(person: Any) -> int:
     """How many runs wait for this person: those that ask their roles, and held ones that they started."""
     asked = StepRun.objects.filter(state="waiting", kind="approval", parameters__role__in=list(person.roles))
@@ -107,7 +146,7 @@ class Line:
 
     @property
     def decides(self) -> bool:
-        return self.kind in ("approval", "branch")
+        return self.kind in DECIDES
 
 
 def lines(definition: dict[str, Any], attempts: list[StepRun] | None = None) -> list[Line]:
@@ -165,7 +204,7 @@ def palette() -> dict[str, Any]:
         "kinds": [
             {
                 "code": kind.code, "title": sentences.read(kind.title), "description": sentences.read(kind.description),
-                "outcomes": kind.outcomes, "outputs": kind.outputs, "required": kind.parameters["required"],
+                "outcomes": kind.outcomes, "optional": kind.optional, "outputs": kind.outputs, "required": kind.parameters["required"],
                 "parameters": {name: _translated(schema) for name, schema in kind.parameters["properties"].items()},
             }
             for kind in KINDS.values()

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from seeops.accounts import rights
 from seeops.automation import scheduling
 from seeops.automation import workflow_selectors as selectors
 from seeops.automation.models import Schedule, StepRun, Workflow, WorkflowRun, WorkflowVersion
+from seeops.automation.workflow_evidence import evidence
 from seeops.automation.workflow_words import words
 from seeops.automation.workflows import commands, versions
 from seeops.automation.workflows.checks import check
@@ -26,6 +28,16 @@ from seeops.core.http import done
 
 PAGE_ROWS = 100
 LONGEST_BODY = 1_000_000
+WORKFLOW_TABS = {
+    "graph": _lazy("Graph"), "yaml": _lazy("YAML"), "difference": _lazy("Difference"), "versions": _lazy("Versions"),
+    "runs": _lazy("Runs"), "schedules": _lazy("Schedules"), "audit": _lazy("Audit"),
+}  # fmt: skip
+RUN_TABS = {
+    "steps": _lazy("Attempts"),
+    "history": _lazy("History"),
+    "evidence": _lazy("Evidence"),
+    "audit": _lazy("Audit"),
+}
 
 
 @require_http_methods(["GET", "POST"])
@@ -60,8 +72,12 @@ def workflow_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "picture": selectors.picture(version.definition), "yaml": write(version.definition) if tab == "yaml" else "",
         "runs": selectors.runs().filter(version__workflow=workflow)[:50] if tab == "runs" else [],
         "schedules": selectors.schedules(workflow) if tab == "schedules" else [],
-        "own": version.created_by_id == request.user.pk, "words": words(),
+        "own": version.created_by_id == request.user.pk, "words": words(), "tabs": WORKFLOW_TABS.items(),
+        "expected": selectors.expected(version),
     }  # fmt: skip
+    against = request.GET.get("against", "")
+    if tab == "difference" or version.state == "submitted":
+        context["difference"] = selectors.compared(version, int(against) if against.isdigit() else None)
     return render(request, "automation/workflow.html", context)
 
 
@@ -229,10 +245,22 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     rights.require(request.user, "automation.view")
     tab = request.GET.get("tab", "steps")
     run = _run(pk)
-    context = {**_state(request, run), "tab": tab if tab in ("steps", "history", "audit") else "steps"}
+    context = {**_state(request, run), "tab": tab if tab in RUN_TABS else "steps", "tabs": RUN_TABS.items()}
     if context["tab"] == "history":
         context["history"] = run.history.select_related("actor")[:1000]
+    elif context["tab"] == "evidence":
+        context["evidence"] = evidence(run)
     return render(request, "automation/workflow_run.html", context)
+
+
+@require_GET
+def run_evidence(request: HttpRequest, pk: int) -> JsonResponse:
+    """The evidence of a run as a file to keep."""
+    rights.require(request.user, "automation.view")
+    run = _run(pk)
+    response = JsonResponse(evidence(run), json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response["Content-Disposition"] = f'attachment; filename="{run.number}-evidence.json"'
+    return response
 
 
 @require_GET
@@ -249,11 +277,13 @@ def _run(pk: int) -> WorkflowRun:
 
 def _state(request: HttpRequest, run: WorkflowRun) -> dict[str, Any]:
     attempts = list(run.steps.all())
-    asked = next((attempt for attempt in attempts if attempt.kind == "approval" and attempt.state == "waiting"), None)
+    asked = [
+        {"step": attempt, "may_decide": _may_decide(request.user, run, attempt)}
+        for attempt in attempts if attempt.kind == "approval" and attempt.state == "waiting"
+    ]  # fmt: skip
     return {
         "run": run, "lines": selectors.lines(run.version.definition, attempts), "attempts": attempts, "asked": asked, "words": words(),
         "picture": selectors.picture(run.version.definition, attempts, run),
-        "may_decide": asked is not None and _may_decide(request.user, run, asked),
         "settleable": run.state in ("holding", "failed", "cancelled") and (run.parent_id is None or run.state == "holding"),
     }  # fmt: skip
 

@@ -19,13 +19,19 @@ from seeops.inventory.models import Domain
 from seeops.topology import selectors as topology
 
 
-class _Read(viewsets.GenericViewSet[Any]):
+class ReadsChanges:
+    """Whoever may read changes may read this resource."""
+
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        super().initial(request, *args, **kwargs)
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
         rights.require(request.user, "change.view")
 
 
-class ReasonSerializer(serializers.Serializer[None]):
+class _Read(ReadsChanges, viewsets.GenericViewSet[Any]):
+    """A resource of rows."""
+
+
+class RuleReasonSerializer(serializers.Serializer[None]):
     reason = serializers.CharField()
 
 
@@ -58,10 +64,10 @@ class FreezeViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cre
         scope = {name: list(getattr(rule, name).all()) for name in freezes.SCOPES}
         return Response(FreezeSerializer(self._save(rule, scope | given.validated_data)).data)
 
-    @extend_schema(request=ReasonSerializer, responses={204: None})
+    @extend_schema(request=RuleReasonSerializer, responses={204: None})
     @action(detail=True, methods=["post"])
     def remove(self, request: Request, pk: str) -> Response:
-        given = ReasonSerializer(data=request.data)
+        given = RuleReasonSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         freezes.rule_remove(actor=request.user, rule=self.get_object(), **given.validated_data)
         return Response(status=status.HTTP_204_NO_CONTENT)

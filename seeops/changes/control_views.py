@@ -32,7 +32,7 @@ from seeops.core.errors import InvalidInput
 from seeops.core.http import done, required
 
 DAYS_SHOWN = 21
-MOST_STAGES = 3
+MOST_STAGES = stage_rules.MOST_STAGES
 
 
 @require_GET
@@ -98,7 +98,7 @@ def freeze_edit(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """Make a freeze, or change one."""
     rights.require(request.user, "change.control")
     rule = get_object_or_404(FreezeRule, pk=pk) if pk else None
-    form = FreezeForm(request.POST or None, instance=rule)
+    form = FreezeForm(request.POST or None, rule=rule)
     if request.method == "POST" and form.is_valid():
         values = {name: form.cleaned_data[name] for name in freezes.RULE_FIELDS}
         scope = {name: form.cleaned_data[name] for name in freezes.SCOPES}
@@ -143,7 +143,6 @@ def _approval_page(
         .select_related("author", "approved_by").prefetch_related("services"),
         "delegation_form": delegation,
         "template_form": template,
-        "stage_numbers": range(1, MOST_STAGES + 1),
         "may_control": rights.allowed(request.user, "change.control"),
     }  # fmt: skip
     return render(request, "changes/approval.html", context, status=status)
@@ -154,7 +153,9 @@ def _stages_of(kind: TicketKind, risk: RiskLevel, groups: dict[str, ApproverGrou
         {**stage, "group_name": groups[stage["group"]].name if stage["group"] in groups else stage["group"]}
         for stage in approvers.stages_for(kind, risk)
     ]
-    return {"kind": kind, "risk": risk, "stages": stages, "id": f"{kind.value}-{risk.value}"}
+    by_number = {stage["number"]: stage for stage in stages}
+    slots = [{"number": number, "stage": by_number.get(number)} for number in range(1, MOST_STAGES + 1)]
+    return {"kind": kind, "risk": risk, "stages": stages, "slots": slots, "id": f"{kind.value}-{risk.value}"}
 
 
 @require_POST

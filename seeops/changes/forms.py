@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.models import fields_for_model, model_to_dict
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -88,30 +89,35 @@ class TicketForm(forms.Form):
         return self.cleaned_data["reversibility"] or Reversibility.AUTO
 
 
-class FreezeForm(forms.ModelForm):
-    """A freeze; which of its times count follows from its kind."""
+_FREEZE_TIMES = (
+    "title", "reason", "kind", "enabled", "starts_at", "ends_at", "from_time", "until_time", "first_month", "first_day",
+    "last_month", "last_day", "sessions", "break_days", "everywhere",
+)  # fmt: skip
+_FREEZE_FIELDS = (*_FREEZE_TIMES, "services", "domains", "chains")
+_FREEZE_LABELS = {
+    "first_month": _("first day of the year's freeze: month"), "first_day": _("day"),
+    "last_month": _("last day of it: month"), "last_day": _("day"),
+}  # fmt: skip
+_FREEZE_WIDGETS = {
+    "from_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    "until_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+    "starts_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_LOCAL),
+    "ends_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_LOCAL),
+}  # fmt: skip
+
+
+class FreezeForm(forms.Form):
+    """A freeze; which of its times count follows from its kind. The fields are those of the model; the service checks and writes."""
 
     change_reason = forms.CharField(label=_("Why this is changed"), max_length=300)
 
-    class Meta:
-        model = FreezeRule
-        fields = [
-            "title", "reason", "kind", "enabled", "starts_at", "ends_at", "from_time", "until_time", "first_month",
-            "first_day", "last_month", "last_day", "sessions", "break_days", "everywhere", "services", "domains", "chains",
-        ]  # fmt: skip
-        labels = {
-            "first_month": _("first day of the year's freeze: month"), "first_day": _("day"),
-            "last_month": _("last day of it: month"), "last_day": _("day"),
-        }  # fmt: skip
-        widgets = {
-            "from_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-            "until_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-            "starts_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_LOCAL),
-            "ends_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_LOCAL),
-        }  # fmt: skip
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, rule: FreezeRule | None = None, **kwargs: Any) -> None:
+        given = (
+            model_to_dict(rule, fields=_FREEZE_FIELDS) if rule else model_to_dict(FreezeRule(), fields=_FREEZE_TIMES)
+        )
+        super().__init__(*args, initial=given, **kwargs)
+        made = fields_for_model(FreezeRule, _FREEZE_FIELDS, widgets=_FREEZE_WIDGETS, labels=_FREEZE_LABELS)
+        self.fields = {**made, **self.fields}
         self.fields["services"].queryset = inventory.services()  # type: ignore[attr-defined]
         self.fields["domains"].queryset = Domain.objects.order_by("code")  # type: ignore[attr-defined]
         self.fields["chains"].queryset = topology.chains()  # type: ignore[attr-defined]
@@ -132,9 +138,6 @@ class FreezeForm(forms.ModelForm):
                 if given.get(name) in (None, "") and name not in self.errors:
                     self.add_error(name, _now("This kind of freeze needs it."))
         return given
-
-    def _post_clean(self) -> None:
-        """The service checks and writes; the form only reads what was typed."""
 
 
 class DelegationForm(forms.Form):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from seeops.accounts import rights
-from seeops.changes import control_rest, glass, guard, selectors, services
+from seeops.changes import approval_rest, control_rest, glass, guard, selectors, services
 from seeops.changes.control_rest import BreakGlassSerializer
 from seeops.changes.filters import TicketFilter
 from seeops.changes.models import Approval, ChangeTicket
@@ -190,4 +190,4 @@ class TicketViewSet(
         return Response(TicketDetailSerializer(self.get_queryset().get(pk=ticket.pk)).data)
 
 
-routes = [("changes", TicketViewSet, "change"), *control_rest.routes]
+routes = [("changes", TicketViewSet, "change"), *control_rest.routes, *approval_rest.routes]

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from seeops.accounts import rights
 from seeops.changes import approvers, states
-from seeops.changes.models import Approval, BreakGlass, ChangeTicket
+from seeops.changes.models import Approval, BreakGlass, ChangeTicket, Reversibility
 from seeops.core.clock import now
 from seeops.core.errors import SeeOpsError
 
@@ -61,6 +61,28 @@ def seat(person: Any, ticket: ChangeTicket) -> approvers.Seat | None:
 def may_decide(person: Any, ticket: ChangeTicket) -> bool:
     """Whether the person may approve or reject: has the right, and takes no part in the change."""
     return seat(person, ticket) is not None
+
+
+def plan_parts(ticket: ChangeTicket) -> list[dict[str, Any]]:
+    """The parts of the ticket's plan as its approver reads them, each with how it is taken back in words."""
+    words = dict(Reversibility.choices)
+    parts = ticket.plan.get("parts", [])
+    return [
+        {**part, "taken_back": words.get(part.get("reversibility", ""), part.get("reversibility", ""))}
+        for part in parts
+    ]
+
+
+def plan_gates(ticket: ChangeTicket) -> list[str]:
+    """What must be passed besides the judge, one line each: the name of the gate and its settings."""
+    lines = []
+    for name, told in (ticket.plan.get("gates") or {}).items():
+        if told:
+            settings = told.items() if isinstance(told, dict) else ()
+            lines.append(
+                f"{name} · " + ", ".join(f"{key} {value}" for key, value in settings if value not in (None, "", [], {}))
+            )
+    return lines
 
 
 def open_glasses() -> QuerySet[BreakGlass]:

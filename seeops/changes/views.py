@@ -105,6 +105,8 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "steps": _steps(ticket, approval),
         "approval": approval,
         "approvals": selectors.approvals(ticket),
+        "plan_parts": selectors.plan_parts(ticket),
+        "plan_gates": selectors.plan_gates(ticket),
         "releases": ticket.releases.prefetch_related("parts__service", "parts__version").defer("plan"),
         **_control(request.user, ticket),
         "mine": ticket.requester_id == request.user.pk,

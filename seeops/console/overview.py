@@ -6,6 +6,7 @@ from typing import Any
 
 from seeops.accounts import rights
 from seeops.alerts import selectors as alerts
+from seeops.changes import standing as changes
 from seeops.core.clock import now as clock_now
 from seeops.monitoring import selectors as monitoring
 from seeops.releases import selectors as releases
@@ -28,6 +29,8 @@ def context(person: Any) -> dict[str, Any]:
         groups = list(alerts.open_groups()[: MOST_ALERTS + 1])
         found["alert_groups"] = groups[:MOST_ALERTS]
         found["more_alerts"] = len(groups) > MOST_ALERTS
+    if rights.allowed(person, "change.view"):
+        found["standing"] = changes.standing()
     if rights.allowed(person, "release.view"):
         found["releases"] = list(releases.running())
     if rights.allowed(person, "experiment.view"):

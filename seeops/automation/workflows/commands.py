@@ -18,7 +18,7 @@ from seeops.automation.models import StepDecision, StepRun, WorkflowRun, Workflo
 from seeops.automation.services import RELATED_RIGHT
 from seeops.automation.workflow_states import RunState, StepState
 from seeops.automation.workflows import journal, places
-from seeops.automation.workflows.kinds import FAILURE, SUCCESS
+from seeops.automation.workflows.kinds import DECIDES, FAILURE, SUCCESS
 from seeops.automation.workflows.known import given_inputs, last_attempt
 from seeops.core.clock import now
 from seeops.core.enqueue import poke
@@ -154,7 +154,7 @@ def step_pass_over(*, actor: Any, run: WorkflowRun, step: str, reason: str, as_f
         raise InvalidInput(_("The reason is missing: say what you know about the step."), field="reason")
     run = _locked(run)
     last = _settled_attempt(run, step)
-    if last.kind in ("approval", "branch"):
+    if last.kind in DECIDES:
         raise RuleViolation(_("%(step)s decides: it cannot be skipped, only tried again.") % {"step": step})
     before, outcome = last.state, FAILURE if as_failed else SUCCESS
     last.state = StepState.FAILED if as_failed else StepState.SKIPPED

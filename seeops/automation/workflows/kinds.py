@@ -190,6 +190,8 @@ JOIN = Kind(
 KINDS: dict[str, Kind] = {
     kind.code: kind for kind in (PLAYBOOK, HTTP, PROMQL, APPROVAL, WAIT, SCRIPT, WORKFLOW, BRANCH, FORK, JOIN)
 }
+# What decides where a run goes on cannot be skipped by hand.
+DECIDES = (APPROVAL.code, BRANCH.code, FORK.code, JOIN.code)
 _OF_SCHEMA = {
     "string": "str", "integer": "int", "number": "number", "boolean": "bool", "array": "list", "object": "map",
 }  # fmt: skip

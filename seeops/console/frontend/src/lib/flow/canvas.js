@@ -4,6 +4,7 @@ import { ENDS, endPlaces } from "./model.js";
 const SVG = "http://www.w3.org/2000/svg";
 export const WIDTH = 190;
 const PORT_Y = 44, PORT_STEP = 22;
+const OUTCOMES = { branch: ["yes", "no", "failure"], fork: ["first", "second", "third", "fourth"] };
 
 export function make(name, attributes = {}, ...children) {
   const el = document.createElement(name);
@@ -79,7 +80,7 @@ export class Canvas {
   }
 
   outcomes(step) {
-    const usual = step.kind === "branch" ? ["yes", "no", "failure"] : ["success", "failure"];
+    const usual = OUTCOMES[step.kind] ?? ["success", "failure"];
     return [...usual, ...Object.keys(step.next).filter((outcome) => !usual.includes(outcome))];
   }
 

@@ -1,7 +1,8 @@
 // The editor of workflows: palette, picture, form, findings and text of one definition, kept the same by one `show`.
 import { Canvas, make, WIDTH } from "./canvas.js";
 import { flowForm, stepForm } from "./form.js";
-import { addStep, changed, ENDS, History, removeStep, renameStep } from "./model.js";
+import { addStep, changed, ENDS, History, pasteStep, removeStep, renameStep } from "./model.js";
+import { dragged } from "./touch.js";
 
 const GRID = 10, WAIT_MS = 300;
 const snap = (value) => Math.max(0, Math.round(value / GRID) * GRID);
@@ -38,8 +39,19 @@ export class Editor {
     this.part("palette").replaceChildren(...this.palette.kinds.map((kind) => make("button", {
       type: "button", class: `flow-kind kind-${kind.code}`, draggable: "true", title: kind.description,
       onclick: () => this.add(kind, this.freePlace()),
+      onpointerdown: (event) => this.dragKind(event, kind),
       ondragstart: (event) => { event.dataTransfer.setData("text/plain", `kind:${kind.code}`); event.dataTransfer.effectAllowed = "copy"; },
     }, kind.title)));
+  }
+
+  // A finger drags no HTML element by itself, so a kind is carried along by hand.
+  dragKind(event, kind) {
+    if (event.pointerType !== "touch" && event.pointerType !== "pen") return;
+    dragged(event, kind.title, (x, y) => {
+      if (!this.part("canvas").contains(document.elementFromPoint(x, y))) return;
+      const [left, top] = this.canvas.at({ clientX: x, clientY: y });
+      this.add(kind, [snap(left - WIDTH / 2), snap(top - 20)]);
+    });
   }
 
   freePlace() {
@@ -85,6 +97,7 @@ export class Editor {
       ? stepForm({ words, palette, definition, name, change: step,
         rename: (wanted) => { const [next, fresh] = renameStep(this.definition, name, wanted); this.put(next, fresh); },
         remove: () => this.put(removeStep(this.definition, name), ""),
+        copy: () => { this.copyStep(name); this.paste(); },
         first: () => this.put(changed(this.definition, (fresh) => { fresh.start = name; })) })
       : flowForm({ words, definition, change: (change) => this.put(changed(this.definition, change)) })).filter(Boolean));
     this.part("form-title").textContent = name ? definition.steps[name].title || name : words.workflow;
@@ -157,9 +170,25 @@ export class Editor {
       if (!(event.ctrlKey || event.metaKey) || event.target.matches("input, textarea")) return;
       const wanted = { z: event.shiftKey ? "redo" : "undo", y: "redo" }[event.key.toLowerCase()];
       if (wanted) { event.preventDefault(); this.travel(wanted); }
+      else if (event.key.toLowerCase() === "c" && this.chosen && !String(getSelection())) this.copyStep(this.chosen);
+      else if (event.key.toLowerCase() === "v") this.paste();
     });
     this.el.closest("form").addEventListener("submit", () => { this.leaving = true; });
     addEventListener("beforeunload", (event) => { if (!this.leaving && this.text.value !== this.savedText) event.preventDefault(); });
+  }
+
+  // Copied steps live in the tab's storage, so that they can be put into another workflow too.
+  copyStep(name) {
+    sessionStorage.setItem("flow-step", JSON.stringify({ name, step: this.definition.steps[name] }));
+    this.part("hint").textContent = `${this.definition.steps[name].title || name}: ${this.words.copied}`;
+  }
+
+  paste() {
+    const kept = JSON.parse(sessionStorage.getItem("flow-step") ?? "null");
+    if (!kept) return;
+    const [next, name] = pasteStep(this.definition, kept.step, kept.name, this.freePlace());
+    this.put(next, name);
+    this.part("canvas").querySelector(`[data-name="${name}"]`)?.focus();
   }
 
   travel(direction) {

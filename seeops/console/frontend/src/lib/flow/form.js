@@ -114,6 +114,7 @@ export function stepForm(context) {
       if (target) fresh.next[outcome] = target; else delete fresh.next[outcome];
     }), "–"))),
     make("p", {}, make("button", { type: "button", onclick: context.first, disabled: definition.start === name }, words.makeFirst), " ",
+      make("button", { type: "button", onclick: context.copy }, words.copy), " ",
       make("button", { type: "button", class: "danger", onclick: context.remove }, words.removeStep)),
   ];
 }

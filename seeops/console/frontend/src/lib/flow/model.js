@@ -23,8 +23,18 @@ export function addStep(definition, kind, at) {
   const name = freeName(next, kind.code);
   next.steps[name] = {
     kind: kind.code, title: kind.title, at, parameters: defaults(kind),
-    next: Object.fromEntries(kind.outcomes.map((outcome) => [outcome, outcome === "failure" ? "failed" : "done"])),
+    next: Object.fromEntries(kind.outcomes.filter((outcome) => !kind.optional.includes(outcome)).map((outcome) => [outcome, outcome === "failure" ? "failed" : "done"])),
   };
+  return [next, name];
+}
+
+// A copy of a step beside it: what it is told comes along, and where it leads.
+export function pasteStep(definition, step, wanted, at) {
+  const next = copy(definition);
+  const name = freeName(next, wanted);
+  const leads = Object.fromEntries(Object.entries(step.next).map(([outcome, target]) => [outcome, next.steps[target] || ENDS.includes(target) ? target : outcome === "failure" ? "failed" : "done"]));
+  next.steps[name] = { ...copy(step), at, next: leads };
+  if (!next.start) next.start = name;
   return [next, name];
 }
 
