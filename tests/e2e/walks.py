@@ -25,7 +25,9 @@ def observed(product: Product, service: str, timeout_s: float = 60) -> list[dict
         return nodes if nodes and all(node["state"] == "up" for node in nodes) else None
 
     away = (requests.RequestException,)
-    found: list[dict[str, Any]] = eventually(look, f"all nodes of {service} are up", 60, interval_s=1.0, not_yet=away)
+    found: list[dict[str, Any]] = eventually(
+        look, f"all nodes of {service} are up", timeout_s, interval_s=1.0, not_yet=away
+    )
     return found
 
 
