@@ -115,6 +115,9 @@ def shards() -> list[Found]:
     """Of each shard: a leader with a majority, every replica in step, and the same state wherever it can be compared."""
     with door.translated():
         everywhere = door.client(door.PAGE_TIMEOUT_S).shards()
+    known = set(inventory.active_nodes().exclude(shard=None).values_list("shard", flat=True))
+    if missing := sorted(known - {int(shard) for shard in everywhere}):
+        raise Unavailable(f"the cluster tells no address of shard {', '.join(map(str, missing))}")
     found = []
     for shard, replicas in everywhere.items():
         status, silent = {}, []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +27,9 @@ class Standing(models.TextChoices):
     NEW = "new", _("new")
     STILL = "still", _("still")
     GONE = "gone", _("gone")
+
+
+VERDICTS = {"bad": _("bad"), "unknown": _("unknown"), "attention": _("attention"), "good": _("in order")}
 
 
 class InspectionReport(models.Model):
@@ -69,6 +74,13 @@ class InspectionReport(models.Model):
     @property
     def mark(self) -> str:
         return "progress" if self.state == ReportState.COLLECTING else self.verdict
+
+    @property
+    def word(self) -> Any:
+        """The result in a word; one that is not complete says so whatever else it found."""
+        if self.state != ReportState.DONE:
+            return self.get_state_display()
+        return VERDICTS.get(self.verdict, VERDICTS["unknown"])
 
 
 class Finding(models.Model):
