@@ -48,6 +48,8 @@ def setup(
         if for_tests:
             with step("Browser and fonts for the tests") as note:
                 tools.ensure_browser(note)
+            with step("SSH server and client for the tests") as note:
+                tools.ensure_ssh(note)
         with step("Front-end packages and bundle") as note:
             frontend.ensure(note)
         with step("Translation catalogues") as note:

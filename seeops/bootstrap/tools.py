@@ -16,9 +16,12 @@ from .report import StepNote
 from .stamps import Stamp, digest
 
 MONITORING_PACKAGES = ("prometheus", "prometheus-alertmanager")
+SSH_PACKAGES = ("openssh-server", "openssh-client")
 BROWSER_PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-dejavu-core")
 MONITORING = TOOLS / "monitoring"
 BROWSER = TOOLS / "browser"
+SSH = TOOLS / "ssh"
+_SYSTEM_SSH = {"sshd": "/usr/sbin/sshd", "ssh": "/usr/bin/ssh", "ssh-keygen": "/usr/bin/ssh-keygen"}
 SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -65,6 +68,30 @@ def ensure_browser(note: StepNote) -> None:
         return
     _ensure("browser", BROWSER_PACKAGES, BROWSER, BROWSER / "usr/lib/chromium/chromium", note, with_dependencies=True)
     _write_font_configuration()
+
+
+def ensure_ssh(note: StepNote) -> None:
+    """Unpack the SSH server and client, for the tests; nothing when the system has both."""
+    if all(Path(place).exists() for place in _SYSTEM_SSH.values()):
+        note.set("the system's own")
+        return
+    _ensure("ssh", SSH_PACKAGES, SSH, SSH / "usr/sbin/sshd", note, with_dependencies=True)
+
+
+def ssh_program(name: str) -> Path:
+    """Path of sshd, ssh or ssh-keygen: the system's own, else the unpacked one. Raises SetupError when there is neither."""
+    system = Path(_SYSTEM_SSH[name])
+    for candidate in (system, SSH / system.relative_to("/")):
+        if candidate.exists():
+            return candidate
+    raise SetupError(f"No {name} for the tests: run `python3 -m seeops.bootstrap setup --tests`.")
+
+
+def ssh_env() -> dict[str, str]:
+    """Environment in which unpacked SSH programs find their libraries; the system's own need nothing."""
+    triplet = f"{platform.machine()}-linux-gnu"
+    libraries = [SSH / "usr/lib" / triplet, SSH / "lib" / triplet]
+    return {"LD_LIBRARY_PATH": ":".join(str(path) for path in libraries)} if (SSH / "usr").exists() else {}
 
 
 def _ensure(

@@ -91,6 +91,10 @@ class Journal:
             raise Refused(
                 f"epoch {epoch} is below {self.epoch}, the highest this node has seen: a newer run has taken over"
             )
+        # Kept also when every step turns out to be done already: a run that was taken over must not come back.
+        if epoch > self.epoch:
+            self.done(f"epoch/{epoch}", epoch, "fence")
+            self.epoch = epoch
 
     def done(self, key, epoch, step):
         self.file.write(json.dumps({"key": key, "epoch": epoch, "step": step, "at": time.time()}) + "\n")
