@@ -189,13 +189,16 @@ def ticket_plan_set(*, actor: Any, ticket: ChangeTicket, plan: dict[str, Any], p
     ticket = locked(ticket)
     if ticket.state not in (*states.EDITABLE, states.FAILED):
         raise RuleViolation(_("%(ticket)s is %(state)s: no plan can be made for it.") % named(ticket))
-    if ticket.plan_digest == plan_digest:
+    again = ticket.state == states.FAILED
+    if ticket.plan_digest == plan_digest and not again:
         return ticket
     before = ticket.plan_digest
     ticket.plan, ticket.plan_digest, ticket.planner = plan, plan_digest, actor
-    if ticket.state == states.FAILED:
+    if again:
         move(ticket, states.SUBMITTED)
         ticket.finished_at, ticket.outcome, ticket.executor = None, "", None
+        # What was approved has been carried out: another execution, also of the same plan, needs approvals of its own.
+        sealing.void(ticket, actor, gettext_noop("it was used by the execution before"))
     sealing.changed(ticket, actor, gettext_noop("the plan was changed"))
     audit.record(
         actor=actor, action="change.plan", obj=ticket, before={"plan_digest": before},
