@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from seeops.accounts import rights
 from seeops.inventory import selectors, services
 from seeops.inventory.listing import Filters
-from seeops.inventory.models import Centre, Domain, Node, NodeAction, Service, Site, Verb, Version
+from seeops.inventory.models import Centre, Domain, Lock, Node, NodeAction, Service, Site, Verb, Version
 from seeops.inventory.views.targets import TargetsView
 
 
@@ -235,6 +235,35 @@ class VersionViewSet(_Viewed):
         return found.filter(service__name=service) if service else found
 
 
+class LockSerializer(serializers.ModelSerializer[Lock]):
+    owner = serializers.CharField(source="holder.owner", read_only=True)
+    url = serializers.CharField(source="holder.url", read_only=True)
+    fence = serializers.IntegerField(source="holder.fence", read_only=True)
+    reason = serializers.CharField(source="holder.reason", read_only=True)
+    taken_at = serializers.DateTimeField(source="holder.taken_at", read_only=True)
+    expires_at = serializers.DateTimeField(source="holder.expires_at", read_only=True)
+
+    class Meta:
+        model = Lock
+        fields = ["id", "scope", "name", "owner", "url", "fence", "reason", "taken_at", "expires_at"]
+
+
+@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("owner", _TEXT), OpenApiParameter("name", _TEXT)]))
+class LockViewSet(_Viewed):
+    """What is held by whom, until when."""
+
+    queryset = Lock.objects.select_related("holder").order_by("-scope", "name")
+    serializer_class = LockSerializer
+
+    def get_queryset(self) -> QuerySet[Lock]:
+        found = super().get_queryset()
+        wanted = {
+            "holder__owner": self.request.query_params.get("owner"),
+            "name": self.request.query_params.get("name"),
+        }
+        return found.filter(**{key: value for key, value in wanted.items() if value})
+
+
 routes: list[tuple[str, type[viewsets.ViewSetMixin], str]] = [
     ("sites", SiteViewSet, "site"),
     ("centres", CentreViewSet, "centre"),
@@ -242,5 +271,6 @@ routes: list[tuple[str, type[viewsets.ViewSetMixin], str]] = [
     ("services", ServiceViewSet, "service"),
     ("nodes", NodeViewSet, "node"),
     ("versions", VersionViewSet, "version"),
+    ("locks", LockViewSet, "lock"),
 ]
 extra_patterns = [path("http-sd/<slug:job>/", TargetsView.as_view(), name="http-sd")]

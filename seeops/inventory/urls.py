@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from seeops.inventory.views import actions, node, nodes, services
+from seeops.inventory.views import actions, locks, node, nodes, services
 
 app_name = "inventory"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("nodes/<slug:name>/configuration/", node.configuration, name="configuration"),
     path("actions/<uuid:batch>/", actions.batch, name="batch"),
     path("actions/<uuid:batch>/stop/", actions.batch_stop, name="batch_stop"),
+    path("locks/", locks.locks, name="locks"),
     path("services/", services.services, name="services"),
     path("services/<slug:name>/", services.service, name="service"),
 ]

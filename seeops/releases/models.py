@@ -230,6 +230,10 @@ class BatchNode(models.Model):
     def __str__(self) -> str:
         return f"{self.batch_id}/{self.position}"
 
+    @property
+    def mark(self) -> str:
+        return states.NODE_MARK[self.state]
+
 
 class BatchRun(models.Model):
     """Which runs worked on a batch: the last one of a purpose is the present one."""

@@ -73,7 +73,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
     class Meta:
         model = Release
         fields = [
-            "id", "number", "ticket", "title", "parts", "state", "state_reason", "unattended", "soak_s",
+            "id", "number", "ticket", "title", "parts", "state", "state_reason", "hold_kind", "unattended", "soak_s",
             "plan_digest", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
 
@@ -132,6 +132,10 @@ class CreateSerializer(PlanSerializer):
 
 class ReleaseReasonSerializer(serializers.Serializer[None]):
     reason = serializers.CharField(allow_blank=True, default="")
+
+
+class SkipSerializer(ReleaseReasonSerializer):
+    nodes = serializers.ListField(child=serializers.CharField(), allow_empty=False, max_length=2000)
 
 
 class ReleaseViewSet(
@@ -207,8 +211,17 @@ class ReleaseViewSet(
     @extend_schema(request=ReleaseReasonSerializer, responses=ReleaseSerializer)
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, pk: str) -> Response:
-        """Let the one batch that waits after an inconclusive verdict pass."""
+        """Let the one batch that waits after an inconclusive verdict pass, or the one gate that could not say."""
         return self._act(services.release_promote)
+
+    @extend_schema(request=SkipSerializer, responses=ReleaseSerializer)
+    @action(detail=True, methods=["post"])
+    def skip(self, request: Request, pk: str) -> Response:
+        """Leave nodes out of a release that holds: they stay as they are and are not counted as done."""
+        given = SkipSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        release = services.release_skip_nodes(actor=request.user, release=self.get_object(), **given.validated_data)
+        return self._answer(release)
 
     @extend_schema(request=ReleaseReasonSerializer, responses=ReleaseSerializer)
     @action(detail=True, methods=["post"])
@@ -238,7 +251,7 @@ class ReleaseViewSet(
             {
                 **ReleaseSerializer(release).data,
                 "progress": {
-                    "done": progress.done, "total": progress.total, "failed": progress.failed,
+                    "done": progress.done, "total": progress.total, "failed": progress.failed, "skipped": progress.skipped,
                     "rate_per_min": progress.rate_per_min, "ends_at": progress.ends_at,
                 },
                 "batches": BatchSerializer(selectors.batches(release), many=True).data,

@@ -73,6 +73,7 @@ class Progress:
     done: int
     total: int
     failed: int
+    skipped: int
     rate_per_min: float | None
     ends_at: dt.datetime | None
 
@@ -86,6 +87,7 @@ def progress(release: Release) -> Progress:
     counts = BatchNode.objects.filter(release=release).aggregate(
         total=Count("pk"),
         done=Count("pk", filter=Q(state=states.NODE_DONE)),
+        skipped=Count("pk", filter=Q(state=states.NODE_SKIPPED)),
         failed=Count(
             "pk", filter=Q(state__in=(states.NODE_FAILED, states.NODE_UNREACHABLE, states.NODE_ROLLBACK_FAILED))
         ),
@@ -98,7 +100,7 @@ def progress(release: Release) -> Progress:
             batches_left = release.batches.exclude(state=states.PASSED).count()
             left_s = (counts["total"] - counts["done"]) / rate * 60 + batches_left * release.soak_s
             ends_at = now() + dt.timedelta(seconds=left_s)
-    return Progress(counts["done"], counts["total"], counts["failed"], rate, ends_at)
+    return Progress(counts["done"], counts["total"], counts["failed"], counts["skipped"], rate, ends_at)
 
 
 def _deploying_s(release: Release) -> float:
@@ -132,6 +134,7 @@ def board(release: Release) -> dict[str, Any]:
         grouped.setdefault(number, {}).setdefault(centre, []).append([name, codes[state]])
     return {
         "states": [[states.NODE_MARK[state], str(label)] for state, label in BatchNodeState.choices],
+        "parts": release.parts.count(),
         "batches": [
             {
                 "number": batch.number,

@@ -17,5 +17,6 @@ urlpatterns = [
     path("<int:pk>/log/", views.log, name="log"),
     path("<int:pk>/verdicts/", views.verdict_list, name="verdicts"),
     path("<int:pk>/retry/", views.retry, name="retry"),
+    path("<int:pk>/skip/", views.skip, name="skip"),
     path("<int:pk>/<slug:verb>/", views.act, name="act"),
 ]

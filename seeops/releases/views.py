@@ -10,14 +10,14 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from seeops.accounts import rights
 from seeops.changes import services as changes
 from seeops.core.errors import InvalidInput
 from seeops.core.export import csv_response
 from seeops.core.http import done
-from seeops.releases import drawing, selectors, services, states, timing
+from seeops.releases import drawing, parts, selectors, services, states, timing
 from seeops.releases.filters import ReleaseFilter
 from seeops.releases.gates import selectors as gate_selectors
 from seeops.releases.models import Release, ReleaseState, Verdict
@@ -76,15 +76,20 @@ def _of_tab(release: Release, tab: str) -> dict[str, Any]:
 
 
 def _live(release: Release) -> dict[str, Any]:
+    batches = selectors.batches(release)
     return {
         "release": release,
-        "batches": selectors.batches(release),
+        "batches": batches,
+        "standing": parts.shown(release, batches),
+        "next_step": parts.what_next(release),
+        "locks": parts.holder(release),
         "progress": selectors.progress(release),
         "gates": gate_selectors.shown(release),
         "not_startable": changes.startable(release.ticket, release.plan_digest)
         if release.state == states.READY
         else "",
-        "promotable": release.state == states.HOLDING and release.batches.filter(state=states.HELD).exists(),
+        "promotable": release.state == states.HOLDING
+        and (bool(release.held_gate) or any(batch.state == states.HELD for batch in batches)),
     }
 
 
@@ -142,6 +147,23 @@ def verdict_figure(request: HttpRequest, pk: int) -> JsonResponse:
     return JsonResponse(figure)
 
 
+@require_http_methods(["GET", "POST"])
+def skip(request: HttpRequest, pk: int) -> HttpResponse:
+    """Choose nodes to leave out of a release that holds."""
+    rights.require(request.user, "release.view")
+    release = get_object_or_404(selectors.shown(), pk=pk)
+    chosen, reason = request.POST.getlist("node"), request.POST.get("reason", "")
+    context = {"release": release, "nodes": parts.skippable(release), "chosen": chosen, "reason": reason}
+    if request.method == "POST":
+        try:
+            services.release_skip_nodes(actor=request.user, release=release, nodes=chosen, reason=reason)
+        except InvalidInput as error:
+            return render(request, "releases/skip.html", {**context, "problem": str(error)}, status=400)
+        text = _("%(count)d nodes are left out; the release goes on holding until you resume.") % {"count": len(chosen)}
+        return done(request, text, reverse("releases:detail", args=[release.pk]))
+    return render(request, "releases/skip.html", context)
+
+
 ACTIONS: dict[str, Any] = {
     "start": (
         lambda actor, release, reason: services.release_start(actor=actor, release=release),
@@ -149,7 +171,7 @@ ACTIONS: dict[str, Any] = {
     ),
     "hold": (services.release_hold, gettext_lazy("held")),
     "resume": (services.release_resume, gettext_lazy("resumed")),
-    "promote": (services.release_promote, gettext_lazy("promoted by one batch")),
+    "promote": (services.release_promote, gettext_lazy("promoted by one step")),
     "abort": (services.release_abort, gettext_lazy("aborted: touched nodes go back")),
     "rollback-again": (services.release_rollback_again, gettext_lazy("the roll-back is tried again")),
 }

@@ -31,7 +31,12 @@ class Board {
 
   build() {
     this.root.replaceChildren();
-    for (const batch of this.data.batches) this.root.append(this.batch(batch));
+    let part = null;
+    for (const batch of this.data.batches) {
+      if (batch.part !== part && this.data.parts > 1) this.root.append(element("h2", "board-part", batch.part));
+      part = batch.part;
+      this.root.append(this.batch(batch));
+    }
     this.legend = element("div", "board-legend");
     this.root.append(this.legend);
     this.drawLegend();
