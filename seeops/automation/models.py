@@ -149,6 +149,21 @@ class RunEvent(models.Model):
         return f"{self.run_id}/{self.seq} {self.host} {self.status}"
 
 
+class RunMark(models.Model):
+    """How the digest of a run's log stood after event `seq`: shows between which events a log was altered."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="marks")
+    seq = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["run", "seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="run_mark_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.seq}"
+
+
 # Django finds models in this module; these live in one of their own.
 from seeops.automation.booking_models import Booking, BookingMoment  # noqa: E402
 from seeops.automation.collection_models import LogCollection  # noqa: E402
@@ -188,6 +203,7 @@ __all__ = [
     "Outcome",
     "Run",
     "RunEvent",
+    "RunMark",
     "RunState",
     "Schedule",
     "ScheduleMoment",

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from django.db import DatabaseError, connection, transaction
 
 from seeops.automation.events import FINAL, Event, note
-from seeops.automation.models import Run, RunState
+from seeops.automation.models import Run, RunMark, RunState
 from seeops.core.clock import now
 from seeops.core.live import announce
 
 log = logging.getLogger(__name__)
-EVERY_S = 0.5
+EVERY_S = 0.25
 MOST_WAITING = 50_000
 COPY = (
     "COPY automation_runevent (run_id, seq, at, host, task, status, changed, message, data) FROM STDIN"
@@ -127,6 +127,7 @@ class Recorder:
             if mine.filter(events_count=self._count).update(**values):
                 if rows:
                     self._copy(rows)
+                    RunMark.objects.create(run_id=self.run_id, seq=count, digest=digest.hexdigest())
                     announce(*self.topics)
             # A database that dies while it commits may have stored the batch without saying so.
             elif not mine.filter(events_count=count, events_digest=digest.hexdigest()).exists():

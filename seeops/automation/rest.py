@@ -88,7 +88,9 @@ class RunViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.Gene
     def proof(self, request: Request, pk: str) -> Response:
         """Recompute the log's digest."""
         report = selectors.log_verify(Run.objects.get(pk=self.get_object().pk))
-        return Response({"events": report.events, "recorded": report.recorded, "intact": report.intact, "altered": report.altered})
+        return Response(
+            {"events": report.events, "recorded": report.recorded, "intact": report.intact, "altered": report.altered}
+        )
 
 
 class PlaybookViewSet(viewsets.ViewSet):

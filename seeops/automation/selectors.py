@@ -28,23 +28,32 @@ def run_folder(run: Run) -> Path:
 
 @dataclass(frozen=True)
 class LogReport:
-    """Whether the stored log is what the run wrote: how many events, and whether number and digest agree."""
+    """Whether the stored log is what the run wrote: how many events, and whether number and digest agree; if not, the events
+    `altered` (first, last) among which the first difference lies."""
 
     events: int
     recorded: int
     intact: bool
+    altered: tuple[int, int] | None = None
 
 
 def log_verify(run: Run) -> LogReport:
     """Recompute the digest over the stored events."""
-    digest, count, gap = hashlib.sha256(), 0, False
+    digest, count, altered, sound = hashlib.sha256(), 0, None, 0
+    marks = dict(run.marks.values_list("seq", "digest"))
     rows = run.events.order_by("seq").values_list("seq", "at", "host", "task", "status", "changed", "message", "data")
     for seq, at, host, task, status, changed, message, data in rows.iterator(2000):
         count += 1
-        gap = gap or seq != count
+        if altered is None and seq != count:
+            altered = (count, seq - 1 if seq > count else count)
         digest.update(Event(at, host, task, status, changed, message, data).line(seq))
-    intact = not gap and count == run.events_count and (count == 0 or digest.hexdigest() == run.events_digest)
-    return LogReport(events=count, recorded=run.events_count, intact=intact)
+        if altered is None and seq in marks:
+            altered = (sound + 1, seq) if marks[seq] != digest.hexdigest() else None
+            sound = seq
+    if altered is None and (count != run.events_count or (count and digest.hexdigest() != run.events_digest)):
+        last = max(count, run.events_count)
+        altered = (min(sound + 1, last), last)
+    return LogReport(events=count, recorded=run.events_count, intact=altered is None, altered=altered)
 
 
 def log_lines(run: Run, *, after: int, limit: int = LOG_PAGE) -> list[RunEvent]:

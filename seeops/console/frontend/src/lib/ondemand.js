@@ -3,6 +3,7 @@ const wanted = {
   "[data-chart]": () => import("./charts.js"),
   "[data-graph]": () => import("./graph.js"),
   "[data-board]": () => import("./board.js"),
+  "[data-grid]": () => import("./grid.js"),
   "[data-flow]": () => import("./flow.js"),
 };
 
