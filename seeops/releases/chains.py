@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from seeops.releases.judge_settings import JudgeSettings
 
 stats = Late("scipy.stats")
-LEAST_SLICES = 3
+BLOCK = 6  # slices of ten seconds
+LEAST_BLOCKS = 3
+_OWN_SHARE = 0.3  # of a chain's rise: less than that at the changed service, and the rise lies elsewhere
 _SURELY = 0.001
 
 
-def findings(samples: Sequence[ChainSample], settings: JudgeSettings) -> list[Finding]:
+def findings(samples: Sequence[ChainSample], service: str, settings: JudgeSettings) -> list[Finding]:
     """Errors and durations of every chain that passes the service and had enough requests to say something. A chain that
     nobody used decides nothing; when that holds for all of them, one finding says so."""
     others = [sample for sample in samples if not sample.affected]
@@ -39,7 +41,7 @@ def findings(samples: Sequence[ChainSample], settings: JudgeSettings) -> list[Fi
     for sample in used:
         found.append(_errors(sample, others, settings))
         if _sum(sample.before)[0] >= settings.chain_min_requests:
-            found.append(_durations(sample, others, settings))
+            found.append(_durations(sample, others, service, settings))
     return found
 
 
@@ -82,43 +84,85 @@ def _rose(others: Sequence[ChainSample]) -> bool:
     return float(stats.binomtest(round(k), total, n / (n + m), alternative="greater").pvalue) < _SURELY
 
 
-def _durations(sample: ChainSample, others: Sequence[ChainSample], settings: JudgeSettings) -> Finding:
-    """Mean durations of the slices on a logarithmic scale, now against before (Welch 1947), less what the unaffected chains
-    rose by in the median."""
+def _durations(sample: ChainSample, others: Sequence[ChainSample], service: str, settings: JudgeSettings) -> Finding:
+    """The mean duration in the window against the minutes before, whose scatter says what minutes differ by (Student's
+    prediction interval on a logarithmic scale), less what unaffected chains rose by in the median.
+
+    A rise that lies at the changed service is held against it. One that lies elsewhere in the chain names no culprit: the
+    changed service may have caused it or not, so it neither fails nor passes. Without such a rise, and while there are too few
+    minutes to compare with, what the service itself adds decides.
+    """
     base = {
         "metric": f"{sample.chain}: duration", "margin": settings.chain_duration_margin,
         "bound": settings.chain_duration_bound, "unit": "ratio", "kind": CHAINS,
     }  # fmt: skip
-    now, before = _logs(sample.now), _logs(sample.before)
-    if len(now) < LEAST_SLICES or len(before) < LEAST_SLICES:
+    now, before = _mean(sample.now), _mean(sample.before)
+    own, most = _rise(sample, service)
+    if not now or not before:
         return Finding(text="too few measurements of the chain's durations", **base)
-    elsewhere = [_shift(other) for other in others]
-    risen = max(0.0, float(np.median([shift for shift in elsewhere if shift is not None] or [0.0])))
-    shift = float(now.mean() - before.mean()) - risen
-    parts = [max(float(side.var(ddof=1)), 1e-6) / len(side) for side in (now, before)]
-    error = math.sqrt(sum(parts))
-    freedom = sum(parts) ** 2 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, (now, before), strict=True))
+    blocks = [mean for mean in map(_mean, _blocks(sample.before)) if mean]
+    if len(blocks) < LEAST_BLOCKS and own is None:
+        return Finding(text="too few measurements of the chain's durations", **base)
+    seen: dict[str, Any] = {"changed": now, "peers": before}
+    total = math.expm1(math.log(now / before))
+    if len(blocks) >= LEAST_BLOCKS:
+        total, low, high, p, seen["sees"] = _against(now, blocks, others, settings)
+        if own is None or own >= _OWN_SHARE * total:
+            return Finding(
+                text=f"{_percent(total)} against before", effect=total, low=low, high=high, p=p, **seen, **base
+            )
+        if p < settings.alpha and total > settings.chain_duration_margin:
+            text = f"{_percent(total)} against before, most of it at {most}, which this release does not change"
+            return Finding(text=text, **seen, **base)
+    text = f"{_percent(own)} through this service, {_percent(total)} in all"
+    return Finding(text=text, effect=own, low=own, high=own, p=1.0, **seen, **base)
+
+
+def _against(
+    now: float, blocks: Sequence[float], others: Sequence[ChainSample], settings: JudgeSettings
+) -> tuple[float, float, float, float, float]:
+    """(effect, low, high, p, what would be seen) of the present mean against those of the minutes before."""
+    logs = np.log(blocks)
+    elsewhere = [shift for shift in map(_shift, others) if shift is not None]
+    shift = math.log(now) - float(logs.mean()) - max(0.0, float(np.median(elsewhere or [0.0])))
+    error = math.sqrt(max(float(logs.var(ddof=1)), 1e-4) * (1 + 1 / len(logs)))
+    freedom, margin = len(logs) - 1, math.log1p(settings.chain_duration_margin)
     t = float(stats.t.ppf(settings.confidence, freedom))
-    margin, bound = math.log1p(settings.chain_duration_margin), math.log1p(settings.chain_duration_bound)
-    effect, low, high = (math.expm1(min(value, 20.0)) for value in (shift, shift - t * error, shift + t * error))
-    return Finding(
-        text=f"{effect:+.1%} against before".replace("%", " %"),
-        changed=float(np.exp(now.mean())), peers=float(np.exp(before.mean())), effect=effect, low=low, high=high,
-        p=float(stats.t.sf((shift - margin) / error, freedom)),
-        sees=math.expm1(min(power.detectable(margin, error, settings.alpha, freedom), 20.0)),
-        growth=power.growth(shift, margin, bound, error**2, 0.0, settings.alpha, settings.confidence),
-        **base,
-    )  # fmt: skip
+    found = power.detectable(margin, error, settings.alpha, freedom)
+    effect, low, high, sees = (
+        math.expm1(min(value, 20.0)) for value in (shift, shift - t * error, shift + t * error, found)
+    )
+    return effect, low, high, float(stats.t.sf((shift - margin) / error, freedom)), sees
+
+
+def _rise(sample: ChainSample, service: str) -> tuple[float | None, str]:
+    """(what the changed service's hop adds to the chain's duration as a share of it, where the chain slowed most); None when
+    the hops were not measured."""
+    before = _mean(sample.before)
+    rises = {hop: is_now - was for hop, was, is_now in sample.hops}
+    if service not in rises or not before:
+        return None, ""
+    return rises[service] / before, max(rises, key=rises.__getitem__)
+
+
+def _blocks(slices: Sequence[Slice]) -> list[Sequence[Slice]]:
+    """Minutes, the last one ending with the slices."""
+    return [slices[at - BLOCK : at] for at in range(len(slices), BLOCK - 1, -BLOCK)]
+
+
+def _mean(slices: Sequence[Slice]) -> float:
+    """Mean duration in seconds; 0 without answers."""
+    answered, seconds = sum(piece[2] for piece in slices), sum(piece[3] for piece in slices)
+    return seconds / answered if answered > 0 else 0.0
+
+
+def _percent(value: float) -> str:
+    return f"{value:+.1%}".replace("%", " %")
 
 
 def _shift(sample: ChainSample) -> float | None:
-    now, before = _logs(sample.now), _logs(sample.before)
-    return float(now.mean() - before.mean()) if len(now) and len(before) else None
-
-
-def _logs(slices: Sequence[Slice]) -> np.ndarray:
-    """Logarithms of the mean durations of the slices in which requests were answered."""
-    return np.log([seconds / answered for _, _, answered, seconds in slices if answered > 0 and seconds > 0])
+    now, before = _mean(sample.now), _mean(sample.before)
+    return math.log(now / before) if now and before else None
 
 
 def _sum(slices: Sequence[Slice]) -> tuple[float, float]:

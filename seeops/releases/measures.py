@@ -84,6 +84,8 @@ def mean_duration(changed: Sequence[NodeSample], peers: Sequence[NodeSample], se
     logs = np.log([sample.seconds / sample.requests for sample in peers])
     # Variance of one request's weight, from the scatter of whole nodes: it holds what lies between nodes as well.
     variance = float((weights * (logs - theirs) ** 2).sum() / (len(peers) - 1))
+    # Few peers may lie close together by chance, never closer than what their requests scatter.
+    variance = max(variance, _request_variance(peers))
     error = math.sqrt(max(variance, 1e-12) * (1 / n + 1 / m))
     freedom = len(peers) - 1
     t = float(stats.t.ppf(settings.confidence, freedom))
@@ -106,6 +108,17 @@ def _ratio_power(
     found = power.detectable(margin, math.sqrt(sampling + lasting), settings.alpha, freedom)
     needed = power.growth(shift, margin, bound, sampling, lasting, settings.alpha, settings.confidence)
     return {"sees": _excess(found), "growth": max(needed, settings.min_requests / n)}
+
+
+def _request_variance(samples: Sequence[NodeSample]) -> float:
+    """Variance of a request's logarithmic duration, from the histogram; 0 while one bucket holds nearly all: it cannot tell."""
+    histogram = _histogram([sample for sample in samples if sample.buckets])
+    if not np.any(histogram) or float(histogram.max()) > 0.95 * histogram.sum():
+        return 0.0
+    shares, middles = histogram / histogram.sum(), (_EDGES[:-1] + _EDGES[1:]) / 2
+    middles[0], middles[-1] = _EDGES[1] - math.log(2) / 2, _EDGES[-2] + math.log(2) / 2
+    mean = float((shares * middles).sum())
+    return float((shares * (middles - mean) ** 2).sum())
 
 
 def few_peers(count: int, settings: JudgeSettings) -> str:

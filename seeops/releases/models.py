@@ -318,6 +318,7 @@ class Verdict(models.Model):
 
 # Django finds models in this module; gates have a package of their own.
 from seeops.releases.gates.models import Gate  # noqa: E402
+from seeops.releases.judge_models import JudgeProfile  # noqa: E402
 
 __all__ = [
     "Batch",
@@ -329,6 +330,7 @@ __all__ = [
     "GatePoint",
     "GateWaiver",
     "HoldKind",
+    "JudgeProfile",
     "Outcome",
     "Release",
     "ReleaseEvent",

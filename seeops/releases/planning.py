@@ -15,7 +15,7 @@ from seeops.changes.models import Reversibility
 from seeops.core import sentences
 from seeops.core.errors import InvalidInput
 from seeops.inventory.models import Service, Version
-from seeops.releases import batches, ordering, plan_facts
+from seeops.releases import batches, judge_profiles, ordering, plan_facts
 from seeops.releases.expressions import suggest, suggest_for_shards
 from seeops.releases.gates import freezing
 from seeops.releases.plan_checks import (
@@ -125,7 +125,7 @@ def draft(
         "soak_s": soak_s,
         "drain": drain,
         "most_extensions": MOST_EXTENSIONS,
-        "judge": asdict(judge or JudgeSettings()),
+        "judge": asdict(judge or judge_profiles.in_force()),
         "warnings": list(order.notes),
         "gates": freezing.frozen(gates, [part.version for part in made]),
         "budget": {"share": 0.0},

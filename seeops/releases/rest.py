@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from seeops.accounts import rights
 from seeops.changes.models import ChangeTicket, Reversibility
 from seeops.inventory import selectors as inventory
-from seeops.releases import batches, planning, selectors, services
+from seeops.releases import batches, planning, selectors, services, verdict_rest
 from seeops.releases.filters import ReleaseFilter
 from seeops.releases.models import Batch, Release, ReleasePart, Verdict
 
@@ -260,4 +260,4 @@ class ReleaseViewSet(
         )  # fmt: skip
 
 
-routes = [("releases", ReleaseViewSet, "release")]
+routes = [("releases", ReleaseViewSet, "release"), *verdict_rest.routes]

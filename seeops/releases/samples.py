@@ -48,17 +48,22 @@ class NodeSample:
 
 @dataclass(frozen=True)
 class ChainSample:
-    """One business chain, before the batch was begun and over the window. `affected`: it passes the changed service."""
+    """One business chain, before the batch was begun and over the window. `affected`: it passes the changed service.
+
+    `hops`: (service, seconds per request before, and now) of every service that it passes.
+    """
 
     chain: str
     affected: bool
     before: tuple[Slice, ...]
     now: tuple[Slice, ...]
+    hops: tuple[tuple[str, float, float], ...] = ()
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ChainSample:
         before, now = (tuple(tuple(float(v) for v in row) for row in data[side]) for side in ("before", "now"))
-        return cls(data["chain"], data["affected"], before, now)  # type: ignore[arg-type]
+        hops = tuple((str(name), float(was), float(is_now)) for name, was, is_now in data.get("hops", ()))
+        return cls(data["chain"], data["affected"], before, now, hops)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Surroundings:
     """What lies around the compared nodes in the same minutes.
 
     `integrity`: how much each counter of integrity.COUNTERS grew over the whole cluster, None for one that is not there.
-    `problem`: why something of it could not be read, else empty.
+    `problem`: why something of it could not be read, else empty. `service`: the changed one.
     """
 
     integrity: dict[str, float | None]
@@ -88,6 +93,7 @@ class Surroundings:
     earlier: Earlier = Earlier()
     problem: str = ""
     queries: tuple[str, ...] = ()
+    service: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,4 +106,5 @@ class Surroundings:
             earlier=Earlier.from_json(data["earlier"]),
             problem=data["problem"],
             queries=tuple(data["queries"]),
+            service=data.get("service", ""),
         )

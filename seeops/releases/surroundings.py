@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from seeops.core.errors import SeeOpsError
 from seeops.monitoring import prometheus
@@ -12,7 +12,7 @@ from seeops.releases.integrity import AUDITS, COUNTERS
 from seeops.releases.samples import ChainSample, Earlier, Slice, Surroundings
 
 SLICE_S = 10.0
-BEFORE_S = 300.0  # how long a chain is looked at before the batch was begun
+BEFORE_S = 1200.0  # how long a chain is looked at before the batch was begun: what its minutes differ by is its noise
 # Prometheus repeats the last value of a counter until the next scrape: what lies next to the change belongs to neither side.
 SETTLES_S = 10.0
 _FAILED = '{outcome=~"failed|unknown|unavailable"}'
@@ -35,25 +35,41 @@ def measure(
     reader = _Reader(between)
     try:
         integrity = {counter: reader.grown(counter, start, end) for counter in (*COUNTERS, AUDITS)}
-        slices = reader.slices(began - dt.timedelta(seconds=BEFORE_S), end)
-        samples = tuple(_chain(name, name in chains, rows, began, start) for name, rows in sorted(slices.items()))
+        first = began - dt.timedelta(seconds=BEFORE_S)
+        slices, hops = reader.slices(first, end), reader.hops(first, began, start, end)
+        samples = tuple(
+            _chain(name, name in chains, rows, hops.get(name, {}), began, start)
+            for name, rows in sorted(slices.items())
+        )
         earlier = reader.earlier(service, nodes, began, start, end)
     except SeeOpsError as error:
         if error.code == "lease_lost":
             raise
         return Surroundings(
-            {}, problem=f"what is around the nodes could not be measured: {error}", queries=tuple(reader.asked)
+            {},
+            problem=f"what is around the nodes could not be measured: {error}",
+            queries=tuple(reader.asked),
+            service=service,
         )
-    return Surroundings(integrity, samples, earlier, "", tuple(reader.asked))
+    return Surroundings(integrity, samples, earlier, "", tuple(reader.asked), service)
 
 
 def _chain(
-    name: str, affected: bool, rows: Sequence[tuple[float, Slice]], began: dt.datetime, start: dt.datetime
+    name: str,
+    affected: bool,
+    rows: Sequence[tuple[float, Slice]],
+    hops: Mapping[str, tuple[float, float]],
+    began: dt.datetime,
+    start: dt.datetime,
 ) -> ChainSample:
-    """Slices that end before the batch began, and those that begin after the soak did."""
+    """Slices that end before the batch began, and those that begin after the soak did; `hops` in seconds of both times."""
     before = tuple(piece for at, piece in rows if at <= began.timestamp())
     now = tuple(piece for at, piece in rows if at - SLICE_S >= start.timestamp() - SETTLES_S)
-    return ChainSample(name, affected, before, now)
+    answered = [sum(piece[2] for piece in side) for side in (before, now)]
+    each = ()
+    if min(answered) > 0:
+        each = tuple((hop, was / answered[0], is_now / answered[1]) for hop, (was, is_now) in sorted(hops.items()))
+    return ChainSample(name, affected, before, now, each)
 
 
 class _Reader:
@@ -93,6 +109,23 @@ class _Reader:
             for promql in counters
         ]
         return {chain: _differences([found.get(chain) for found in read]) for chain in read[0]}
+
+    def hops(
+        self, first: dt.datetime, began: dt.datetime, start: dt.datetime, end: dt.datetime
+    ) -> dict[str, dict[str, tuple[float, float]]]:
+        """Chain → service → seconds spent there (before the batch, in the window)."""
+        promql = "sum by (chain, service) (trading_hop_duration_seconds_sum)"
+        at = [self._hop_seconds(promql, moment) for moment in (first, began, start, end)]
+        found: dict[str, dict[str, tuple[float, float]]] = {}
+        for chain, service in at[3]:
+            seen = [moment.get((chain, service), 0.0) for moment in at]
+            found.setdefault(chain, {})[service] = (max(0.0, seen[1] - seen[0]), max(0.0, seen[3] - seen[2]))
+        return found
+
+    def _hop_seconds(self, promql: str, at: dt.datetime) -> dict[tuple[str, str], float]:
+        self.between()
+        self.asked.append(f"{promql} @ {at.isoformat(timespec='seconds')}")
+        return {(row.labels["chain"], row.labels["service"]): row.value for row in prometheus.query(promql, at)}
 
     def earlier(
         self, service: str, nodes: list[collect.Wanted], began: dt.datetime, start: dt.datetime, end: dt.datetime

@@ -11,7 +11,7 @@ not pass unseen:
 Three families: the nodes' own figures, the business chains that pass the service, and integrity, whose counts are thresholds
 that no correction softens. Over all metrics FAIL wins over INCONCLUSIVE, which wins over PASS. A second opinion can only turn
 PASS into INCONCLUSIVE. Sources: Mann and Whitney (1947) and Hodges and Lehmann (1963) on scaled distributions; Fisher's exact
-test; Clopper and Pearson (1934); Holm (1979); Welch (1947).
+test; Clopper and Pearson (1934); Holm (1979).
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _around(around: Surroundings, settings: JudgeSettings) -> list[Finding]:
     found = integrity.findings(around.integrity)
     if settings.judge_chains:
         try:
-            found += chains.findings(around.chains, settings)
+            found += chains.findings(around.chains, around.service, settings)
         except (ValueError, ArithmeticError) as error:
             found.append(Finding("chains", f"cannot be computed: {error}", 0.0, 0.0, "ratio", kind=CHAINS))
     return found

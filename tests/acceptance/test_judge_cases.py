@@ -114,6 +114,8 @@ CASES = (
     # around
     Case("a chain fails", FAIL, "cash-order: errors", around=with_around(failing=0.03)),
     Case("a chain is three times as slow", FAIL, "cash-order: duration", around=with_around(slower=3.0)),
+    Case("a chain is slower, at the changed service", FAIL, "cash-order: duration", around=with_around(slower=3.0, hops=(("session", 0.002, 0.021), ("matching", 0.005, 0.006)))),
+    Case("a chain is slower, at another service", INCONCLUSIVE, "most of it at matching", around=with_around(slower=3.0, hops=(("session", 0.002, 0.002), ("matching", 0.005, 0.024)))),
     Case("every chain fails", INCONCLUSIVE, "something else is going on", around=with_around(failing=0.03, elsewhere=0.03)),
     Case("nobody used the chain", INCONCLUSIVE, "nobody used the chains", around=lambda rng: replace(around(rng), chains=tuple(replace(one, now=()) for one in around(rng).chains))),
     Case("what is around cannot be read", INCONCLUSIVE, "could not be measured", around=lambda rng: Surroundings({}, problem="what is around the nodes could not be measured: time-out")),

@@ -35,16 +35,17 @@ def nodes(rng: np.random.Generator, count: int, **kind: float) -> list[NodeSampl
 def around(
     rng: np.random.Generator, *, integrity: dict[str, float | None] | None = None, failing: float = 0.0,
     slower: float = 1.0, elsewhere: float = 0.0, earlier: Earlier | None = None,
+    hops: tuple[tuple[str, float, float], ...] = (),
 ) -> Surroundings:  # fmt: skip
-    """A cluster in which nothing else happens: `failing` and `slower` are of the chain that passes the service, `elsewhere` is
+    """A cluster in which nothing else happens around a release of `session`: `failing` and `slower` are of the chain that passes the service, `elsewhere` is
     what the other chains fail by now."""
     grown = {**dict.fromkeys(COUNTERS, 0.0), AUDITS: 40.0, **(integrity or {})}
     chains = (
-        ChainSample("cash-order", True, slices(rng, 30), slices(rng, 6, errors=0.0002 + failing, factor=slower)),
+        ChainSample("cash-order", True, slices(rng, 30), slices(rng, 6, errors=0.0002 + failing, factor=slower), hops),
         ChainSample("quote-push", False, slices(rng, 30), slices(rng, 6, errors=0.0002 + elsewhere)),
         ChainSample("login", False, slices(rng, 30), slices(rng, 6, errors=0.0002 + elsewhere)),
     )
-    return Surroundings(grown, chains, earlier or Earlier(text="no day before was measured"))
+    return Surroundings(grown, chains, earlier or Earlier(text="no day before was measured"), service="session")
 
 
 def slices(rng: np.random.Generator, count: int, *, errors: float = 0.0002, factor: float = 1.0) -> tuple[Slice, ...]:
