@@ -24,6 +24,8 @@ TARGET_S = 60.0
 @pytest.fixture
 def centres(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Addresses of the three centre processes, all nodes up; shards do not run."""
+    from seeops.automation import process as runners
+
     base, started = _free_base(), []
     found = {code: f"http://127.0.0.1:{base + 1 + place}" for place, code in enumerate(CENTRES)}
     for code in CENTRES:
@@ -36,10 +38,9 @@ def centres(tmp_path: Path) -> Iterator[dict[str, str]]:
             "--state",
             str(tmp_path),
         ]
-        log = (tmp_path / f"{code}.log").open("wb")
-        started.append(
-            subprocess.Popen([*command, "--base-port", str(base), "--without-shards"], stdout=log, stderr=log)
-        )
+        with (tmp_path / f"{code}.log").open("wb") as log:
+            command += ["--base-port", str(base), "--without-shards"]
+            started.append(subprocess.Popen(command, stdout=log, stderr=log))
     (tmp_path / "endpoints.json").write_text(json.dumps({"centres": found, "load": "http://127.0.0.1:1", "shards": {}}))
     try:
         for url in found.values():
@@ -51,9 +52,12 @@ def centres(tmp_path: Path) -> Iterator[dict[str, str]]:
                 not_yet=(requests.RequestException,),
             )
         yield found
+        for child in runners._children:
+            child.wait(timeout=30)
     finally:
         for process in started:
             process.terminate()
+        for process in started:
             process.wait(timeout=20)
 
 
