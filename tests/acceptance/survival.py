@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,19 @@ LEFT JOIN LATERAL (
 WHERE r.id = %s
 """
 
+RUNS_OF = """
+SELECT run.number, run.state, run.pid, run.owner, coalesce(run.lease_until > now() + interval '1 second', false) AS leased
+FROM automation_run run JOIN releases_batchrun w ON w.run_id = run.id JOIN releases_batch b ON b.id = w.batch_id
+WHERE b.release_id = ANY(%s)
+"""
+RELEASES_OF = """
+SELECT number, state, owner, coalesce(lease_until > now() + interval '1 second', false) AS leased
+FROM releases_release WHERE id = ANY(%s)
+"""
+LOCKS_OF = """
+SELECT l.scope, l.name, h.owner FROM inventory_lock l JOIN inventory_lockholder h ON h.id = l.holder_id
+WHERE h.owner IN (SELECT number FROM releases_release WHERE id = ANY(%s))
+"""
 OPEN_TRANSACTIONS = """
 SELECT pid, query FROM pg_stat_activity
 WHERE state IN ('idle in transaction', 'idle in transaction (aborted)') AND state_change < now() - interval '5 seconds'
@@ -263,24 +276,25 @@ def ended(product: Product, glass: Glass, pk: int, timeout_s: float = 240) -> di
     return eventually(look, lambda: f"the release ends: {glass.release(pk)}", timeout_s, interval_s=0.5)
 
 
-def problems(product: Product, glass: Glass) -> list[str]:
-    """What is shown as running and is not, and what is still held, once no release is under way."""
+def problems(glass: Glass, pks: Collection[int]) -> list[str]:
+    """Of releases that have ended: what is shown as running and is not, and what is still held."""
+    ours = list(pks)
     found = []
-    for row in glass.rows("SELECT number, state, pid FROM automation_run WHERE state IN ('queued', 'running')"):
-        found.append(
-            f"{row['number']} is {row['state']}, process {row['pid']} exists: {psutil.pid_exists(row['pid'] or 0)}"
-        )
-    for table in ("releases_release", "automation_run"):
-        for row in glass.rows(f"SELECT number, owner FROM {table} WHERE lease_until > now() + interval '1 second'"):
+    for row in glass.rows(RUNS_OF, ours):
+        exists = psutil.pid_exists(row["pid"] or 0)
+        if row["state"] in ("queued", "running"):
+            found.append(f"{row['number']} is {row['state']}, its process exists: {exists}")
+        elif exists and _is_runner(psutil.Process(row["pid"])):
+            found.append(f"{row['number']} is {row['state']}, and its process {row['pid']} is left")
+        if row["leased"]:
             found.append(f"{row['number']} is leased to {row['owner']}")
-    for row in glass.rows("SELECT number, state FROM releases_release WHERE state IN ('running', 'rolling_back')"):
-        found.append(f"{row['number']} is {row['state']}")
-    if glass.rows("SELECT 1 FROM pg_tables WHERE tablename = 'inventory_lockholder'"):
-        held = "SELECT l.scope, l.name, h.owner FROM inventory_lock l JOIN inventory_lockholder h ON h.id = l.holder_id"
-        found += [f"lock on {row['scope']} {row['name']} by {row['owner']}" for row in glass.rows(held)]
+    for row in glass.rows(RELEASES_OF, ours):
+        if row["leased"] or row["state"] not in walks.ENDED:
+            found.append(f"{row['number']} is {row['state']}, leased to {row['owner']}")
+    for row in glass.rows(LOCKS_OF, ours):
+        found.append(f"lock on {row['scope']} {row['name']} by {row['owner']}")
     for row in glass.rows(OPEN_TRANSACTIONS):
         found.append(f"session {row['pid']} holds a transaction open: {row['query'][:80]}")
-    found += [f"runner {runner.pid} is left" for runner in walks.runners(product)]
     return found
 
 

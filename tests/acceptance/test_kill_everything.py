@@ -57,12 +57,12 @@ def survive(product: Product, glass: Glass, pk: int, phase: str, process: str, s
         survived.back_s[process, phase] = survival.back(product, pids, moment)
 
 
-def live(product: Product, glass: Glass, wish: Wish, kills: dict[str, str], survived: Survived) -> str:
-    """One release from its ticket to its end, with a process killed in each phase of `kills`. Returns how it ended."""
+def live(product: Product, glass: Glass, wish: Wish, kills: dict[str, str], survived: Survived) -> tuple[int, str]:
+    """One release from its ticket to its end, with a process killed in each phase of `kills`; its key and how it ended."""
     pk = survival.approved(product, wish)
     for phase, process in kills.items():
         survive(product, glass, pk, phase, process, survived)
-    return str(survival.ended(product, glass, pk)["state"])
+    return pk, str(survival.ended(product, glass, pk)["state"])
 
 
 def some_nodes(product: Product, rng: random.Random, service: str) -> tuple[str, ...]:
@@ -71,11 +71,11 @@ def some_nodes(product: Product, rng: random.Random, service: str) -> tuple[str,
     return tuple(sorted(node["name"] for node in rng.sample(nodes, NODES)))
 
 
-def check(product: Product, glass: Glass, wish: Wish, end: str) -> None:
+def check(product: Product, glass: Glass, wish: Wish, pk: int, end: str) -> None:
     """Every node runs what the outcome says, did nothing twice, and nothing is left of the release."""
     version = NEW if end == "done" else OLD
     assert survival.wrong_nodes(product, dict.fromkeys(wish.nodes, version)) == []
-    survival.eventually(lambda: not survival.problems(product, glass), lambda: survival.problems(product, glass), 10)
+    survival.eventually(lambda: not survival.problems(glass, [pk]), lambda: survival.problems(glass, [pk]), 10)
 
 
 def judge(survived: Survived) -> None:
@@ -104,10 +104,10 @@ def test_a_release_survives_the_death_of_any_process(product: Product) -> None:
     wish = Wish(SERVICE, NEW, some_nodes(product, rng, SERVICE))
     survived = Survived()
     with survival.looking(product) as glass:
-        end = live(product, glass, wish, kills, survived)
+        pk, end = live(product, glass, wish, kills, survived)
         judge(survived)
         assert end == ("done" if phases is CARRIED_THROUGH else "aborted")
-        check(product, glass, wish, end)
+        check(product, glass, wish, pk, end)
 
 
 @pytest.mark.soak
@@ -120,8 +120,8 @@ def test_a_release_survives_the_death_of_every_process_in_every_phase(product: P
         for process in PROCESSES:
             for phases, wanted in ((GIVEN_UP, "aborted"), (CARRIED_THROUGH, "done")):
                 wish = Wish(SERVICE, NEW, some_nodes(product, rng, SERVICE))
-                end = live(product, glass, wish, dict.fromkeys(phases, process), survived)
+                pk, end = live(product, glass, wish, dict.fromkeys(phases, process), survived)
                 survived.show()
                 assert (process, end) == (process, wanted)
-                check(product, glass, wish, end)
+                check(product, glass, wish, pk, end)
     judge(survived)
