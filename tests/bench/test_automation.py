@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.django_db(transaction=True)]
 LINEAR_FORKS = (5, 20)
 AT_LEAST = 5.0
 RELEASE_TARGET_S = 10.0
+EVENTS_A_SECOND = 2000
 SIX_TASKS = """
     - name: Read the configuration
       seeops.nodes.node_verb: {verb: configure, content: "workers = 4\\ntimeout_ms = 500\\nqueue_limit_ms = 250\\n"}
@@ -122,3 +123,53 @@ def test_a_release_of_a_thousand_nodes_in_one_step(agents: Fleet, database: int,
     )
     assert (run.state, run.hosts_done, run.hosts_failed) == ("done", NODES, 0), run.problem
     assert PLAYBOOKS.exists()
+
+
+def test_forty_thousand_events_are_stored_whole_at_two_thousand_a_second(db: None, valkey_url: str) -> None:
+    """The recorder and the data of the grid alone, without Ansible: 1,000 nodes × 20 tasks × 2 events, as a runner hands them
+    over; how many it stores a second, and how long the page then takes to read what is new."""
+    import datetime as dt
+    import statistics
+    import time
+
+    from seeops.automation import grid, selectors
+    from seeops.automation.events import Event
+    from seeops.automation.models import Run, RunState
+    from seeops.automation.recorder import EVERY_S, Recorder
+    from tests.estate import default_grants, person
+
+    default_grants()
+    names, began = [f"node-{number:04d}" for number in range(1000)], dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    run = Run.objects.create(
+        number="RUN-00001", playbook="inspection", title="measured", state=RunState.RUNNING, epoch=1,
+        targets=[{"name": name, "agent_url": "", "vars": {}} for name in names], created_by=person("lin", "operator"),
+    )  # fmt: skip
+    recorder, storing, reading = Recorder(run), [], []
+    per_look = int(EVENTS_A_SECOND * EVERY_S)
+    events = [
+        Event(began, name, f"Task {task}", "ok", changed, "done", {"ms": 12})
+        for task in range(20) for changed in (False, True) for name in names
+    ]  # fmt: skip
+    for start in range(0, len(events), per_look):
+        moment = time.perf_counter()
+        recorder._store(events[start : start + per_look])
+        storing.append(time.perf_counter() - moment)
+        run.refresh_from_db()
+        moment = time.perf_counter()
+        assert len(grid.changes(run, after=start)["cells"]) == min(per_look, len(events) - start)
+        reading.append(time.perf_counter() - moment)
+    lag = (
+        EVERY_S + max(storing) + 0.25 + max(reading)
+    )  # the recorder's look, the page's shortest pause between two questions
+    rate = len(events) / sum(storing)
+    print(
+        f"\n{len(events)} events: {rate:.0f} stored a second (target {EVENTS_A_SECOND}: {'reached' if rate >= EVENTS_A_SECOND else 'missed'})"
+    )
+    print(
+        f"new ones read in {statistics.median(reading) * 1000:.0f} ms; at worst {lag:.2f} s from event to page (target 1 s: {'reached' if lag <= 1 else 'missed'})"
+    )
+    moment = time.perf_counter()
+    assert len(grid.grid(run)["rows"]) == 1000
+    print(f"the whole grid in {(time.perf_counter() - moment) * 1000:.0f} ms, load {os.getloadavg()[0]:.1f}")
+    assert selectors.log_verify(run).intact
+    assert rate >= EVENTS_A_SECOND

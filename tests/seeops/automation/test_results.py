@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,30 @@ def carried_out(budget: int | None, concurrency: int) -> Any:
     assert process._children[-1].wait(timeout=100) == 0
     run.refresh_from_db()
     return run
+
+
+def test_a_cancelled_run_ends_leaves_no_process_and_calls_nobody_done(own_folder):
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections and never answers
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/nodes/mute"
+        targets = [
+            {"name": f"mute-{n}", "agent_url": url, "vars": {"node_key": f"k{n}", "node_epoch": 1}} for n in range(8)
+        ]
+        run = services.run_queue(
+            actor=person("lin", "operator"), playbook="undrain", title="mute", targets=targets, inputs={},
+            purpose="playbook", fence=1, concurrency=4,
+        )  # fmt: skip
+        services.run_spawn(run.pk)
+        mute.settimeout(60)
+        asked = mute.accept()  # somebody is being asked, so workers are under way
+        runner = psutil.Process(process._children[-1].pid)
+        family = [runner, *runner.children(recursive=True)]
+        run.refresh_from_db()
+        services.run_ask_to_stop(run)
+        assert process._children[-1].wait(timeout=30) == 0
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+        asked[0].close()
+    run.refresh_from_db()
+    assert (run.state, run.hosts_done, run.hosts_failed + run.hosts_silent) == ("cancelled", 0, 8)
 
 
 def test_unreachable_nodes_spend_the_budget_and_the_rest_is_silent_not_done(own_folder):
