@@ -35,9 +35,9 @@ def visit(browser: Any, live_server: Any, client: Any, workflow: Workflow, setti
     client.force_login(workflow.created_by)
     contexts, errors = [], []
 
-    def open_page(address: str, *, width: int = 1440, dark: bool = False) -> Any:
+    def open_page(address: str, *, width: int = 1440, dark: bool = False, touch: bool = False) -> Any:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", has_touch=touch
         )
         contexts.append(context)
         context.add_cookies(
@@ -154,6 +154,44 @@ def test_the_keyboard_alone_is_enough_and_the_text_is_the_same_workflow(visit, w
     page.fill("[name=yaml]", "steps: [")
     checked(page, 1)
     assert page.is_disabled('[data-flow-part="save"]')
+
+
+def test_a_fork_is_drawn_with_its_ways_and_a_step_is_copied_by_keys(visit, workflow):
+    page = visit("/automation/workflows/mine/edit/")
+    checked(page, 0)
+    page.focus('[data-name="c"]')
+    page.keyboard.press("Enter")
+    page.focus('[data-name="c"]')
+    page.keyboard.press("Control+c")
+    page.keyboard.press("Control+v")
+    page.wait_for_selector('[data-name="c_2"]')
+    checked(page, 1)
+    page.keyboard.press("Control+z")
+    checked(page, 0)
+    page.click(".flow-kind.kind-fork")
+    page.wait_for_selector('[data-of="fork"][data-port="second"]')
+    assert page.locator('[data-of="fork"] >> visible=true').count() == 4
+    page.wait_for_selector(".flow-findings li.error")
+    assert "No way leads from the first step" in page.inner_text('[data-flow-part="findings"]')
+
+
+def test_a_finger_carries_a_kind_into_the_graph(visit, workflow):
+    page = visit("/automation/workflows/mine/edit/", touch=True)
+    checked(page, 0)
+    kind, area = (
+        page.locator(".flow-kind.kind-wait").bounding_box(),
+        page.locator('[data-flow-part="canvas"]').bounding_box(),
+    )
+    x, y = kind["x"] + 10, kind["y"] + 10
+    session = page.context.new_cdp_session(page)
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step_n in range(1, 6):
+        place = {"x": x + (area["x"] + 200 - x) * step_n / 5, "y": y + (area["y"] + 250 - y) * step_n / 5}
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_selector('[data-name="wait"]')
+    assert page.locator(".flow-ghost").count() == 0
+    assert page.locator('[data-name="wait_2"]').count() == 0, "one step, not a second one by the click"
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])

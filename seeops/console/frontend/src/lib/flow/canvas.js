@@ -53,7 +53,10 @@ export class Canvas {
     }
     if (box.dataset.shape !== shape) {
       box.dataset.shape = shape;
+      // Whoever works with the keyboard stays where they are, though the button is another one now.
+      const focused = box.contains(document.activeElement) ? document.activeElement.dataset.port ?? "" : null;
       box.replaceChildren(...(step ? this.inside(name, step, state, problem) : this.insideEnd(name, state)));
+      if (focused !== null) box.querySelector(focused ? `[data-port="${focused}"]` : ".flow-name")?.focus();
     }
     box.className = `flow-box ${step ? `kind-${step.kind}` : `flow-end end-${name}`}${state ? ` s-${state.mark}` : ""}${problem ? ` has-${problem}` : ""}${chosen ? " chosen" : ""}`;
     const [x, y] = this.places[name];

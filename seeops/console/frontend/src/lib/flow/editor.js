@@ -195,6 +195,8 @@ export class Editor {
     this.history[direction]();
     if (!this.definition.steps[this.chosen]) this.chosen = "";
     this.show();
+    // The step that had the focus may be gone: the keys must not be.
+    if (document.activeElement === document.body) this.part("canvas").querySelector(".flow-name")?.focus();
     this.check({ definition: this.definition });
   }
 
