@@ -151,7 +151,11 @@ def ended(product: Product, release_url: str, timeout_s: float) -> dict[str, Any
         return release if release["state"] in ENDED else None
 
     found: dict[str, Any] = eventually(
-        look, lambda: f"release {pk} ended: {api.get(f'releases/{pk}/')}", timeout_s, interval_s=1.0
+        look,
+        lambda: f"release {pk} ended: {api.get(f'releases/{pk}/')}",
+        timeout_s,
+        interval_s=1.0,
+        not_yet=(requests.RequestException,),
     )
     return found
 
