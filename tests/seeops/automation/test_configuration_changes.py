@@ -69,6 +69,7 @@ def test_a_change_is_shown_goes_by_batches_spares_what_changed_meanwhile_and_com
     assert configuration_selectors.waiting() == 1 and change.state == "rollback_failed"
 
 
+@pytest.mark.soak
 def test_a_killed_runner_is_replaced_and_no_node_takes_the_change_twice(operated):
     lin, names = person("lin", "operator"), names_of()
     change = started(lin, drafted(lin, names, settings="queue_limit_ms = 200", batch_size=50))
