@@ -29,6 +29,7 @@ BATCHES = (
     _("Batch %(n)d takes %(taken)d of %(wanted)d nodes, so that every centre keeps what it needs."),
     _("Batch %(n)d (%(term)s) would hold two replicas of shard %(shard)d (%(one)s and %(other)s): one of them must serve while the other changes. Use smaller batches, such as “%(such)s”."),
     _("It is not known which replica leads shard %(shards)s: its replicas are taken by centre, the standby first."),
+    _("While batch %(n)d is under way, up to %(share).1f %% of the flow of a chain is lost."),
     _("No order serves all of these: %(needs)s. They are taken by what is declared, else by name."),
 )  # fmt: skip
 

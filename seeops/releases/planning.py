@@ -221,6 +221,10 @@ def _part(wish: PartWish, facts: Facts, *, first_number: int, most_flow_share: f
             _("%(name)s: %(problem)s") % {"name": service.name, "problem": reason}, field="expression"
         ) from error
     by_name = {node.name: node for node in chosen}
+    made = [
+        _batch(service, batch, first_number + index, by_name, facts, most_flow_share)
+        for index, batch in enumerate(cut.batches)
+    ]
     plan = {
         "service": service.name,
         "version": target.number,
@@ -231,11 +235,8 @@ def _part(wish: PartWish, facts: Facts, *, first_number: int, most_flow_share: f
         "short": wish.short,
         "named": wish.nodes is not None,
         "reversibility": str(wish.reversibility),
-        "warnings": [*cut.warnings, *_leader_notes(facts, service)],
-        "batches": [
-            _batch(service, batch, first_number + index, by_name, facts, most_flow_share)
-            for index, batch in enumerate(cut.batches)
-        ],
+        "warnings": [*cut.warnings, *_leader_notes(facts, service), *_loss_notes(made)],
+        "batches": made,
     }
     running = wish.nodes if wish.nodes is not None else facts.nodes(service.name)
     return DraftPart(service, target, plan, len(running) - len(chosen))
@@ -260,6 +261,15 @@ def _leader_notes(facts: Facts, service: Service) -> list[str]:
         return []
     shards = ", ".join(str(shard) for shard in unknown)
     return [f"It is not known which replica leads shard {shards}: its replicas are taken by centre, the standby first."]
+
+
+def _loss_notes(made: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Batches whose nodes nobody can stand in for."""
+    return [
+        f"While batch {batch['number']} is under way, up to {batch['blast']['lost'] * 100:.1f} % of the flow of a chain is lost."
+        for batch in made
+        if batch["blast"]["lost"] > 0
+    ]
 
 
 def _batch(

@@ -164,3 +164,17 @@ def test_a_package_that_is_exchanged_after_planning_stops_the_start(ticket, tmp_
     (tmp_path / "package").write_bytes(b"something else")
     with pytest.raises(InvalidInput, match="is not what was registered"):
         services.release_start(actor=ticket.requester, release=made)
+
+
+def test_a_centre_without_a_spare_node_is_planned_only_when_people_accept_what_is_lost(ticket):
+    nothing_to_spare()
+    wish_short = PartWish(Service.objects.get(name=BIG), "1.1.0", short=True)
+    (part,) = planning.draft(parts=[wish_short]).plan["parts"]
+    assert "SZ-A has no node to spare: its nodes are changed one at a time." in part["warnings"]
+    losing = [batch for batch in part["batches"] if batch["blast"]["lost"] > 0]
+    assert losing
+    assert all(batch["concurrency"] == 1 for batch in losing)
+    first = (
+        f"While batch {losing[0]['number']} is under way, up to {losing[0]['blast']['lost'] * 100:.1f} % of the flow"
+    )
+    assert any(warning.startswith(first) for warning in part["warnings"])
