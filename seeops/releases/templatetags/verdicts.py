@@ -13,6 +13,7 @@ from seeops.releases.models import Verdict
 from seeops.releases.verdict_shown import Row, Shown
 
 register = template.Library()
+_BEYOND = SafeString('<path class="interval" d="M97 2 L100 7 L97 12 Z"/>')
 
 
 @register.filter
@@ -51,7 +52,7 @@ def track(row: Row) -> SafeString:
         '<rect class="zero" x="{}" width="0.4" y="0" height="14"/><rect class="interval" x="{}" width="{}" y="5" height="4"/>'
         '<rect class="effect" x="{}" width="1.6" y="2" height="10"/>{}</svg>',
         row.outcome.lower(), label, label, t.margin, t.between, t.bound, t.rest, t.zero, t.low, t.width, t.effect - 0.8,
-        format_html('<path class="interval" d="M97 2 L100 7 L97 12 Z"/>') if t.beyond else "",
+        _BEYOND if t.beyond else "",
     )  # fmt: skip
 
 

@@ -132,6 +132,22 @@ def test_the_page_asks_as_often_for_one_verdict_as_for_many_and_is_paged(
     assert "duration_margin: must be at least 0 and below duration_bound" in refused.content.decode()
 
 
+def test_the_release_page_shows_intervals_integrity_and_chains(release: Release, client: Any) -> None:
+    kept(first(release), 2, factor=1.3)
+    kept(first(release), 3, requests=30)
+    client.force_login(release.created_by)
+    page = client.get(f"/releases/{release.pk}/?tab=verdicts").content.decode()
+    for part in (
+        "Worse: it goes back.",
+        "Cannot be told yet.",
+        "Integrity",
+        "No second opinion",
+        "would have shown",
+        "o-fail",
+    ):
+        assert part in page, part
+
+
 def test_the_api_tries_settings_and_stores_nothing(release: Release, client: Any) -> None:
     kept(first(release), 2, factor=1.3)
     client.force_login(release.created_by)
