@@ -53,6 +53,8 @@ AROUND = (
     _("%(n)d of %(all)d requests failed (%(share)f%%), before %(before)d of %(before_all)d (%(before_share)f%%)"),
     _("too few measurements of the chain's durations"),
     _("%(effect)f %% against before"),
+    _("%(effect)f %% against before, most of it at %(service)s, which this release does not change"),
+    _("%(own)f %% through this service, %(effect)f %% in all"),
     _("what is around the nodes could not be measured: %(why)s"),
     _("no day before was measured, and the session was in another phase before the batch"),
     _("the service was not measured in the earlier minutes"),
