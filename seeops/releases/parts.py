@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from seeops.changes.models import Reversibility
 from seeops.inventory.models import LockHolder
 from seeops.releases import states
-from seeops.releases.models import Batch, BatchNode, HoldKind, Release, ReleasePart
+from seeops.releases.models import BatchNode, HoldKind, Release, ReleasePart
 
 # The loudest first: a part shows what is worst in it.
 _LOUDEST = ("bad", "unknown", "attention", "progress")
@@ -56,6 +56,9 @@ class Shown:
 def shown(release: Release, batches: Sequence[Any]) -> list[Shown]:
     """The parts in the order of execution. `batches` as selectors.batches gives them."""
     counts = _counts(release)
+    # What a release that holds has begun does not go on: it must not look as if it did.
+    for batch in batches:
+        batch.stands_still = release.state == states.HOLDING and batch.mark == "progress"
     return [_one(part, [batch for batch in batches if batch.part_id == part.pk], counts.get(part.pk, {}))
             for part in release.parts.all()]  # fmt: skip
 
@@ -69,7 +72,7 @@ def _counts(release: Release) -> dict[int, dict[str, int]]:
     return {row.pop("batch__part"): row for row in rows}
 
 
-def _one(part: ReleasePart, batches: Sequence[Batch], counts: dict[str, int]) -> Shown:
+def _one(part: ReleasePart, batches: Sequence[Any], counts: dict[str, int]) -> Shown:
     mark, word = _standing(batches)
     return Shown(
         part, batches, mark, word, counts.get("done", 0), counts.get("total", 0), counts.get("missing", 0),
@@ -77,8 +80,10 @@ def _one(part: ReleasePart, batches: Sequence[Batch], counts: dict[str, int]) ->
     )  # fmt: skip
 
 
-def _standing(batches: Sequence[Batch]) -> tuple[str, str]:
+def _standing(batches: Sequence[Any]) -> tuple[str, str]:
     """How a part stands: the loudest of its batches, or that it is done, begun or to come."""
+    if any(batch.stands_still for batch in batches):
+        return "attention", _("held")
     for mark in _LOUDEST:
         loud = next((batch for batch in batches if batch.mark == mark), None)
         if loud is not None:
