@@ -103,3 +103,20 @@ def test_every_playbook_of_the_catalogue_has_a_form(client, small_estate):
         if book.from_form:
             page = client.get(f"/automation/playbooks/{book.code}/?service=auth").content.decode()
             assert all(f'name="{option.name}"' in page for option in book.options)
+
+
+def test_what_a_person_writes_is_a_value_and_never_a_template(here, tmp_path):
+    """A reason or input with a lookup would otherwise run a command of its author on the controller."""
+    traces = [tmp_path / name for name in ("from-reason", "from-input")]
+    by_reason, by_input = ("{{ lookup('pipe', 'touch PATH') }}".replace("PATH", str(path)) for path in traces)
+    lin = person("lin", "operator")
+    name = Node.objects.filter(centre__code="SZ-A").order_by("name").values_list("name", flat=True)[0]
+    run = follow(services.run_start(actor=lin, playbook="inspection", nodes=[name], inputs={}, reason=by_reason))
+    assert (run.state, run.reason) == ("done", by_reason)
+    run = follow(
+        services.run_start(
+            actor=lin, playbook="configuration", nodes=[name], inputs={"content": f"note = {by_input}\n"}, reason="test"
+        )
+    )
+    assert not run.live
+    assert [path for path in traces if path.exists()] == []
