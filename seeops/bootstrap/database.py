@@ -55,6 +55,7 @@ def ensure_filled(
             (["migrate", "--noinput"], "The database could not be brought to this version"),
             (["demo_setup", "--people", str(people)], "The demo people could not be created"),
             (["inventory_setup"], "The inventory could not be read from the cluster's files"),
+            (["automation_setup"], "The schedules could not be created"),
             (["workflow_setup"], "The workflows that come with the console could not be put in"),
         ):
             command = [VENV_PYTHON, ROOT / "manage.py", *arguments]

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from seeops.accounts import rights
 from seeops.changes.models import ChangeTicket, Reversibility
 from seeops.inventory import selectors as inventory
-from seeops.releases import batches, planning, selectors, services, verdict_rest
+from seeops.releases import batches, planning, selectors, services, simulation, verdict_rest
 from seeops.releases.filters import ReleaseFilter
 from seeops.releases.models import Batch, Release, ReleasePart, Verdict
 
@@ -186,6 +186,12 @@ class ReleaseViewSet(
     def board(self, request: Request, pk: str) -> Response:
         """Every node with its state, by batch and centre."""
         return Response(selectors.board(self.get_object()))
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def simulation(self, request: Request, pk: str) -> Response:
+        """The plan tried out against the locks, freezes, window, nodes and capacity of this moment; nothing is stored."""
+        return Response(simulation.of_release(self.get_object()).as_dict())
 
     @extend_schema(responses=VerdictSerializer(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
