@@ -82,6 +82,7 @@ FUNCTIONS = (
     _("The worst p99 in milliseconds that customers of a chain saw lately."),
     _("Share of requests that ended well for the customer (a rejection by rule is an answer): of one chain, or of the kind\nof request (orders, all others) that fared worse. While the market is closed nobody sends orders; then others decide."),
     _("Orders executed twice, counted since the load began."),
+    _("How often the gateway found a gap in the sequence of a shard's events, counted since this was first asked."),
     _("How many shards have no leader now."),
     _("The longest that orders without an answer had been waiting, in seconds, as seen lately."),
     _("Acknowledged orders that the shards do not know, counted since the load began."),
