@@ -54,7 +54,8 @@ def marked() -> Iterator[tuple[str, tuple[str, str]]]:
         if path.suffix != ".py":
             if "templates" not in path.parts:
                 continue
-            text = templatize(text, origin=str(path))
+            # What stands before a mark is no Python indentation, though the extractor would take it for one.
+            text = "\n".join(map(str.lstrip, templatize(text, origin=str(path)).splitlines()))
         for _line, function, found, _comments in extract_python(io.BytesIO(text.encode()), CALLS, [], {}):
             parts = found if isinstance(found, tuple) else (found,)
             context, message = (parts[0], parts[1]) if "pgettext" in str(function) else ("", parts[0])
