@@ -50,13 +50,19 @@ def queue(release: Release, batch: Batch, nodes: Sequence[BatchNode], purpose: s
         actor=journal.engine(), playbook="release", title=title % {"release": release.number, "n": batch.number},
         targets=_targets(release, batch, nodes, purpose, fence), inputs={}, purpose=purpose, fence=fence,
         concurrency=batch.concurrency, topic=f"release-{release.pk}", job_timeout_s=120 + 30 * len(nodes),
-        reason=f"{release.number} {batch.part.title}",
+        reason=f"{release.number} {batch.part.title}", budget=_budget(release, nodes) if purpose == DEPLOY else None,
     )  # fmt: skip
     BatchRun.objects.create(batch=batch, run=run, purpose=purpose)
     BatchNode.objects.filter(pk__in=[node.pk for node in nodes]).update(
         state=BEGUN[purpose], message="", changed_at=now()
     )
     return run
+
+
+def _budget(release: Release, nodes: Sequence[BatchNode]) -> int:
+    """How many of these nodes may fail, not answer or stay silent before the run begins no further one. A roll-back has none:
+    a node that cannot be brought back must not keep the others on a bad version."""
+    return int(float(release.plan.get("budget", {}).get("share", 0.0)) * len(nodes))
 
 
 def _targets(
