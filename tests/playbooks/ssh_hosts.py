@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,11 @@ class Host:
 
 @dataclass
 class Site:
+    """`sockets` is a short path of its own: a socket's address has room for about 100 characters."""
+
     folder: Path
     hosts: list[Host]
+    sockets: Path
 
     def inventory(self, **variables: object) -> Path:
         """Everything that the playbook needs of each host; `{name}` in a value stands for the host's name."""
@@ -78,7 +82,7 @@ class Site:
             "ansible_ssh_executable": str(tools.ssh_program("ssh")),
             "ansible_ssh_private_key_file": str(self.folder / "user_key"),
             "ansible_ssh_common_args": f"-F /dev/null -o StrictHostKeyChecking=yes -o UserKnownHostsFile={self.folder / 'known_hosts'}",
-            "ansible_ssh_control_path_dir": str(self.folder / "cp"), "ansible_remote_tmp": str(self.folder / "remote"),
+            "ansible_control_path_dir": str(self.sockets), "ansible_remote_tmp": str(self.folder / "remote"),
         }  # fmt: skip
         listed = {}
         for host in self.hosts:
@@ -126,7 +130,8 @@ def ssh_site(folder: Path, count: int) -> Iterator[Site]:
         hosts = [_host(folder, f"host-{number:02d}", running) for number in range(1, count + 1)]
         key = " ".join((folder / "host_key.pub").read_text().split()[:2])
         (folder / "known_hosts").write_text("".join(f"[127.0.0.1]:{host.port} {key}\n" for host in hosts))
-        site = Site(folder, hosts)
+        sockets = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="cp-")))
+        site = Site(folder, hosts, sockets)
         for host in hosts:
             eventually(lambda host=host: (host.root / "starts").exists(), f"the service of {host.name} runs", 30)
         yield site
