@@ -26,7 +26,7 @@ from seeops.releases import collect, engine, services, states, surroundings
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
 from seeops.releases.planning import PartWish
-from tests.estate import default_grants, import_estate, observed_up, person
+from tests.estate import default_grants, import_estate, just_observed, observed_up, person
 from tests.polling import eventually
 from tests.seeops.releases.measured import around as calm
 from tests.seeops.releases.measured import node as measured_node
@@ -81,6 +81,7 @@ def people(estate_here: Any) -> dict[str, Any]:
 
 
 def planned(people: dict[str, Any], version: str, expression: str = "1, 2, 100%") -> Release:
+    just_observed()
     names = list(Node.objects.filter(service__name=SERVICE, centre__code="SZ-A").values_list("name", flat=True))
     service = Service.objects.get(name=SERVICE)
     ticket = changes.ticket_create(
@@ -92,6 +93,7 @@ def planned(people: dict[str, Any], version: str, expression: str = "1, 2, 100%"
 
 
 def approved(people: dict[str, Any], release: Release) -> Release:
+    just_observed()
     ticket = changes.ticket_submit(actor=people["lin"], ticket=release.ticket)
     changes.ticket_approve(actor=people["wang"], ticket=ticket, reason="read", seen=ticket.content_digest)
     release.refresh_from_db()
