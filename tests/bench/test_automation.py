@@ -77,6 +77,7 @@ def by_the_product(playbook: str, wanted: list[dict[str, Any]], concurrency: int
     return run
 
 
+@pytest.mark.timeout(1200)
 def test_six_tasks_over_a_thousand_nodes(agents: Fleet, database: int, tmp_path: Path, monkeypatch: Any) -> None:
     from seeops.automation import selectors
 

@@ -6,7 +6,7 @@ from trading_sim.sim import shard_schedules
 from trading_sim.sim.shard_checker import ShardViolation
 from trading_sim.sim.shard_schedules import run_schedule
 
-SEEDS = 160
+SEEDS = 96
 GROUPS = 8
 
 
