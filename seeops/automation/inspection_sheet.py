@@ -38,7 +38,9 @@ def spreadsheet(report: InspectionReport) -> bytes:
     """An .xlsx with every finding, what is gone too, and on a second sheet what was checked."""
     buffer, words = io.BytesIO(), _words()
     # Values that begin with = or + are text here, never formulas.
-    with xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+    with xlsxwriter.Workbook(
+        buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    ) as book:
         bold = book.add_format({"bold": True})
         sheet = book.add_worksheet(_("Findings")[:31])
         sheet.write_row(0, 0, (_("Severity"), _("Standing"), _("Check"), _("What"), _("Finding")), bold)
@@ -52,7 +54,9 @@ def spreadsheet(report: InspectionReport) -> bytes:
         checks = book.add_worksheet(_("Checks")[:31])
         checks.write_row(0, 0, (_("Check"), _("Result"), _("Looked at"), _("Findings")), bold)
         for number, check in enumerate(report.checks, 1):
-            checks.write_row(number, 0, (read(check["title"]), words[check["state"]], check["looked"], check["findings"]))
+            checks.write_row(
+                number, 0, (read(check["title"]), words[check["state"]], check["looked"], check["findings"])
+            )
         checks.autofit()
     return buffer.getvalue()
 
