@@ -93,6 +93,7 @@ def seeded() -> tuple[int, random.Random]:
     return seed, random.Random(seed)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_release_survives_the_death_of_any_process(product: Product) -> None:
     seed, rng = seeded()
