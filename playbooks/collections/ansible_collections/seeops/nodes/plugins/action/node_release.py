@@ -96,8 +96,11 @@ class Step:
         self._wait("serving", ("up",))
 
     def _drained_by_us(self) -> bool:
-        actions = self.agent.get("actions").get("actions", {})
-        return f"{self.options['key']}/drain" in actions and f"{self.options['key']}/undrain" not in actions
+        """Also what the step of the way there had drained, when this is the step back: a killed run may have left it so."""
+        key, actions = self.options["key"], self.agent.get("actions").get("actions", {})
+        drained = any(f"{one}/drain" in actions for one in (key, key.replace("/rollback/", "/deploy/")))
+        put_back = any(f"{one}/undrain" in actions for one in (key, key.replace("/rollback/", "/deploy/")))
+        return drained and not put_back
 
     def _act(self, step: str, path: str, **body: object) -> None:
         began = time.monotonic()
