@@ -113,6 +113,7 @@ def test_the_planner_is_refused(tiny, staff, client, path):
     as_superuser(wu)
     ticket = planned(submitted(staff, tiny["gate"]), wu)
     path(wu, ticket, client)
+    assert not Approval.objects.exists()
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -120,6 +121,7 @@ def test_whoever_holds_the_delegation_of_a_party_is_refused(tiny, staff, client,
     delegate(staff["lin"], staff["chen"])
     ticket = submitted(staff, tiny["gate"])
     path(staff["chen"], ticket, client)
+    assert not Approval.objects.exists()
 
 
 def test_the_executor_cannot_be_one_who_approved_nor_act_through_others(tiny, staff):
