@@ -99,8 +99,10 @@ class Glass:
 @contextlib.contextmanager
 def looking(product: Product) -> Iterator[Glass]:
     glass = Glass(product)
-    yield glass
-    glass.close()
+    try:
+        yield glass
+    finally:
+        glass.close()
 
 
 # --- a release and its phases ---------------------------------------------------------------------------------------

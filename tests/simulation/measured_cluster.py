@@ -9,8 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +19,16 @@ import requests
 
 from seeops.bootstrap import tools
 from seeops.bootstrap.paths import ROOT
+from tests.polling import eventually
 from trading_sim.client.cluster import ClusterClient
 from trading_sim.nodes.packages import MEASURING, file_name, write_repository
 
 SCRAPE_S = 10
 START_S = 180
 SWITCH_S = 30
+# Seldom enough not to be a load of its own on what is measured.
+DEPLOY_POLL_S = 0.5
+START_POLL_S = 1.0
 
 
 @dataclass
@@ -56,11 +59,12 @@ class MeasuredCluster:
             agent, key = self.client.agent(name), f"measure/{self._epoch}/{name}/{version}"
             agent.stage(version, str(package), digest, key=f"{key}/stage", epoch=self._epoch)
             agent.switch(version, key=f"{key}/switch", epoch=self._epoch)
-            ends = time.monotonic() + SWITCH_S
-            while agent.health()["state"] != "up":
-                if time.monotonic() > ends:
-                    raise TimeoutError(f"{name} did not come up in {version} within {SWITCH_S} s")
-                time.sleep(0.5)
+            eventually(
+                lambda: agent.health()["state"] == "up",
+                f"{name} is up in {version}",
+                SWITCH_S,
+                interval_s=DEPLOY_POLL_S,
+            )
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(one, nodes))
@@ -79,10 +83,10 @@ def running(folder: Path, base_port: int, *, scale: float = 1.0) -> Iterator[Mea
             _start(folder, "cluster", [sys.executable, "-m", "trading_sim", *arguments, "--scale", str(scale)])
         )
         endpoints = folder / "cluster" / "endpoints.json"
-        _until(endpoints.exists, "the cluster did not come up", started[0])
+        _until(endpoints.exists, "the cluster comes up", started[0])
         cluster = MeasuredCluster(folder, base_port, ClusterClient(endpoints), started)
         started.append(_prometheus(cluster))
-        _until(lambda: _scraped(cluster) >= len(cluster.client.topology.nodes), "not every node is scraped", started[1])
+        _until(lambda: _scraped(cluster) >= len(cluster.client.topology.nodes), "every node is scraped", started[1])
         yield cluster
     finally:
         for process in reversed(started):
@@ -112,12 +116,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
 
 
-def _until(true: Any, problem: str, process: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + START_S
-    while not true():
-        if process.poll() is not None or time.monotonic() > ends:
-            raise RuntimeError(f"{problem}: its log lies beside its state folder")
-        time.sleep(1)
+def _until(true: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the start of a process; one that ends instead is not waited for."""
+
+    def settled() -> bool:
+        return process.poll() is not None or true()
+
+    where = "its log lies beside its state folder"
+    eventually(settled, f"{what}: {where}", START_S, interval_s=START_POLL_S)
+    assert process.poll() is None, f"It ended with {process.returncode} before this: {what}: {where}"
 
 
 def _scraped(cluster: MeasuredCluster) -> int:

@@ -20,6 +20,7 @@ from typing import Any
 
 from seeops.releases import collect, surroundings, verdict
 from seeops.releases.judge_settings import JudgeSettings
+from tests.polling import eventually
 from tests.simulation.measured_cluster import MeasuredCluster, versions
 from tests.simulation.seeded_releases import CUT, SOAK_S, Walk
 from trading_sim.protocol.topology import Topology
@@ -32,6 +33,7 @@ LEAST_RATE = 0.4  # requests per second and node: below, no soak of minutes deci
 USUAL_LOAD = 0.7  # of the chains' peak rates
 GRID_S = 10.0  # soaks begin together, so that slots of a service share their queries
 HEALTHY_WEIGHT = 6
+ROUND_S = 60.0  # a round of looks at all slots is over long before
 DEPLOYING, SOAKING, ROLLING_BACK = "deploying", "soaking", "rolling back"
 
 
@@ -119,13 +121,17 @@ class Campaign:
         self.note(f"{len(all_slots)} slots in {len({slot.service for slot in all_slots})} services")
         ends, number = time.time() + seconds, self.seed
         with ThreadPoolExecutor(6) as pool, self.evidence.open("w") as out:
-            while time.time() < ends:
+
+            def walked_to_the_end() -> bool:
+                nonlocal number
                 for slot in sorted(all_slots, key=lambda slot: (slot.service, slot.began)):
                     if slot.walk is None and not slot.state:
                         number += 1
                         slot.begin(number, *next(wanted))
                     self._step(slot, pool, out)
-                time.sleep(0.2)
+                return time.time() >= ends
+
+            eventually(walked_to_the_end, "the time of the campaign is over", seconds + ROUND_S, interval_s=0.2)
         for slot in all_slots:
             if slot.walk is not None:
                 slot.walk.outcome = CUT
