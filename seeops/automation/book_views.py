@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from seeops.accounts import rights
-from seeops.automation import booking, catalogue, choosing, selectors, services
+from seeops.automation import booking, catalogue, choosing, clockwork, selectors, services
 from seeops.automation.book_choice import chosen
 from seeops.automation.models import Booking, Missed, Run
 from seeops.core.errors import InvalidInput, RuleViolation
@@ -148,7 +148,7 @@ def _bookings(rows: Any) -> list[dict[str, Any]]:
     return [
         {
             "booking": row, "title": catalogue.playbook(row.playbook).title, "choice": choosing.said(row.choice),
-            "next": booking.upcoming(row), "last": row.moments.select_related("run")[:MOST_MOMENTS],
+            "next": clockwork.upcoming(row), "last": row.moments.select_related("run")[:MOST_MOMENTS],
         }
         for row in rows.select_related("created_by").order_by("-enabled", "next_at")
     ]  # fmt: skip
@@ -157,9 +157,10 @@ def _bookings(rows: Any) -> list[dict[str, Any]]:
 @require_POST
 def booking_switch(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Booking, pk=pk)
-    booking.booking_switch(
+    clockwork.switch(
+        booking.PLAYBOOKS,
         actor=request.user,
-        booking=row,
+        item=row,
         enabled=request.POST.get("enabled") == "1",
         reason=request.POST.get("reason", ""),
     )

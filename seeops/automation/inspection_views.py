@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from seeops.accounts import rights
 from seeops.audit import services as audit
-from seeops.automation import booking, choosing, inspection_selectors, inspection_sheet, services
+from seeops.automation import choosing, clockwork, inspection_selectors, inspection_sheet, services
 from seeops.automation.models import Booking
 from seeops.core.export import csv_response
 from seeops.core.http import done
@@ -32,7 +32,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
         "rows": inspection_selectors.reports()[:PAGE_ROWS],
         "standing": inspection_selectors.standing(),
         "bookings": [
-            {"booking": row, "moments": booking.upcoming(row), "last": row.moments.first()}
+            {"booking": row, "moments": clockwork.upcoming(row), "last": row.moments.first()}
             for row in Booking.objects.filter(playbook="inspection")
         ],
     }

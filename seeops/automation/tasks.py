@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seeops.automation import (
     booking,
+    clockwork,
     collection,
     configuration_engine,
     inspection,
@@ -37,12 +38,12 @@ def workflows_reconcile_task() -> None:
 
 @app.task(expires=10)
 def schedules_due_task() -> None:
-    scheduling.start_due()
+    clockwork.start_due(scheduling.WORKFLOWS)
 
 
 @app.task(expires=10)
 def bookings_due_task() -> None:
-    booking.start_due()
+    clockwork.start_due(booking.PLAYBOOKS)
 
 
 @app.task(expires=10)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
-from seeops.automation import catalogue, scheduling
+from seeops.automation import catalogue, clockwork
 from seeops.automation import workflow_states as states
 from seeops.automation.models import Schedule, ScheduleMoment, StepRun, Workflow, WorkflowRun, WorkflowVersion
 from seeops.automation.workflows import difference
@@ -61,7 +61,7 @@ def schedules(workflow: Workflow) -> list[Scheduled]:
     by_schedule: dict[int, list[ScheduleMoment]] = {}
     for moment in moments:
         by_schedule.setdefault(moment.schedule_id, []).append(moment)
-    return [Scheduled(row, scheduling.upcoming(row), by_schedule.get(row.pk, [])) for row in rows]
+    return [Scheduled(row, clockwork.upcoming(row), by_schedule.get(row.pk, [])) for row in rows]
 
 
 def run_with_steps(pk: int) -> WorkflowRun | None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from seeops.accounts import rights
-from seeops.automation import scheduling
+from seeops.automation import clockwork, scheduling
 from seeops.automation import workflow_selectors as selectors
 from seeops.automation.models import Schedule, StepRun, Workflow, WorkflowRun, WorkflowVersion
 from seeops.automation.workflow_evidence import evidence
@@ -198,8 +198,8 @@ def schedule_make(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def schedule_switch(request: HttpRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(Schedule.objects.select_related("version__workflow"), pk=pk)
     enabled = request.POST.get("enabled") == "1"
-    scheduling.schedule_switch(
-        actor=request.user, schedule=schedule, enabled=enabled, reason=request.POST.get("reason", "")
+    clockwork.switch(
+        scheduling.WORKFLOWS, actor=request.user, item=schedule, enabled=enabled, reason=request.POST.get("reason", "")
     )
     text = _("The schedule goes on.") if enabled else _("The schedule is stopped.")
     return done(request, text, f"{_page(schedule.version)}&tab=schedules")

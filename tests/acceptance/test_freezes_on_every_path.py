@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from seeops.audit.models import AuditRecord
 from seeops.audit.selectors import verify_chain
-from seeops.automation import runner, scheduling
+from seeops.automation import clockwork, runner, scheduling
 from seeops.automation import services as automation
 from seeops.automation import tasks as automation_tasks
 from seeops.automation.models import Run, RunState, Schedule, ScheduleMoment, Workflow
@@ -188,7 +188,7 @@ def test_a_schedule_and_a_workflow_refuse(people, node):
     )
     freeze(people)
     Schedule.objects.update(next_at=now() - dt.timedelta(seconds=1))
-    assert scheduling.start_due() == 1
+    assert clockwork.start_due(scheduling.WORKFLOWS) == 1
     by_clock = ScheduleMoment.objects.get().run
     by_hand = commands.workflow_start(actor=people["lin"], version=version, inputs={}, reason="x")
     for run in (by_clock, by_hand):

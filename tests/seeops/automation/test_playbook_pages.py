@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from seeops.automation import booking, catalogue, choosing, inspection_selectors
+from seeops.automation import booking, catalogue, choosing, clockwork, inspection_selectors
 from seeops.automation.models import Booking, BookingMoment, Run
 from seeops.core.clock import now
 from seeops.core.errors import InvalidInput
@@ -75,7 +75,7 @@ def test_a_schedule_chooses_its_nodes_when_its_moment_comes_and_starts_once(
     assert inspection_selectors.standing().state == "absent"
     due = now() - dt.timedelta(seconds=20)
     Booking.objects.update(next_at=due)
-    assert (booking.start_due(), booking.start_due()) == (1, 0)
+    assert (clockwork.start_due(booking.PLAYBOOKS), clockwork.start_due(booking.PLAYBOOKS)) == (1, 0)
     moment = BookingMoment.objects.get()
     assert moment.run.hosts_total == Node.objects.count() and moment.outcome == "started"
     for path in ("schedules/", "inspections/", "playbooks/inspection/", "configurations/", "configurations/drift/"):

@@ -11,10 +11,10 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seeops.automation import scheduling, timing
+from seeops.automation import clockwork, scheduling, timing
 from seeops.automation.models import Schedule, ScheduleMoment, WorkflowRun, WorkflowVersion
 from seeops.automation.workflows import versions
-from seeops.core.clock import SHANGHAI
+from seeops.core.clock import SHANGHAI, now
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from tests.estate import default_grants, person
 from tests.seeops.automation.test_workflow_checks import flow, wait
@@ -76,12 +76,12 @@ def make(version: WorkflowVersion, **more: Any) -> Schedule:
 
 def test_a_moment_is_started_once_by_however_many_beats(version):
     schedule = make(version)
-    Schedule.objects.update(next_at=scheduling.now() - dt.timedelta(seconds=1))
+    Schedule.objects.update(next_at=now() - dt.timedelta(seconds=1))
     barrier = threading.Barrier(4)
 
     def beat() -> None:
         barrier.wait()
-        scheduling.start_due()
+        clockwork.start_due(scheduling.WORKFLOWS)
         connection.close()
 
     beats = [threading.Thread(target=beat) for _n in range(4)]
@@ -91,15 +91,15 @@ def test_a_moment_is_started_once_by_however_many_beats(version):
         each.join()
     assert (WorkflowRun.objects.get().inputs, ScheduleMoment.objects.get().outcome) == ({"n": 5}, "started")
     schedule.refresh_from_db()
-    assert schedule.next_at > scheduling.now()
+    assert schedule.next_at > now()
 
 
 @pytest.mark.parametrize(("missed", "outcome"), [("skip", "missed"), ("once", "started")])
 def test_missed_moments_are_left_out_or_made_up_for_once(version, missed, outcome):
     make(version, expression="* * * * *", trading_days_only=False, missed=missed)
-    Schedule.objects.update(next_at=scheduling.now() - dt.timedelta(hours=5))
-    scheduling.start_due()
-    scheduling.start_due()
+    Schedule.objects.update(next_at=now() - dt.timedelta(hours=5))
+    clockwork.start_due(scheduling.WORKFLOWS)
+    clockwork.start_due(scheduling.WORKFLOWS)
     assert ScheduleMoment.objects.get().outcome == outcome
     assert WorkflowRun.objects.count() == (outcome == "started")
 
@@ -108,8 +108,8 @@ def test_whoever_lost_the_right_starts_nothing_and_it_is_said(version):
     make(version)
     version.created_by.roles = ["auditor"]
     version.created_by.save()
-    Schedule.objects.update(next_at=scheduling.now())
-    scheduling.start_due()
+    Schedule.objects.update(next_at=now())
+    clockwork.start_due(scheduling.WORKFLOWS)
     assert ScheduleMoment.objects.get().outcome == "refused"
     assert "workflow.run" in ScheduleMoment.objects.get().text
 
@@ -134,12 +134,12 @@ def test_what_is_scheduled_is_checked_and_shown(version, client):
     }
     assert client.post("/automation/workflows/mine/2/schedule/", sent).status_code == 302
     schedule = Schedule.objects.get()
-    assert (schedule.inputs, len(scheduling.upcoming(schedule))) == ({"n": 7}, 3)
+    assert (schedule.inputs, len(clockwork.upcoming(schedule))) == ({"n": 7}, 3)
     page = client.get("/automation/workflows/mine/?tab=schedules").content.decode()
     assert "every morning" in page and "08:45" in page
     client.post(f"/automation/workflows/schedules/{schedule.pk}/switch/", {"enabled": "0"})
     schedule.refresh_from_db()
-    assert (schedule.enabled, schedule.next_at, scheduling.start_due()) == (False, None, 0)
+    assert (schedule.enabled, schedule.next_at, clockwork.start_due(scheduling.WORKFLOWS)) == (False, None, 0)
     client.post(f"/automation/workflows/schedules/{schedule.pk}/switch/", {"enabled": "1"})
     schedule.refresh_from_db()
     assert schedule.next_at is not None
