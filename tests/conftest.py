@@ -13,6 +13,7 @@ import pytest
 from seeops.bootstrap import tools
 from seeops.bootstrap.paths import SHARED_VAR
 from tests.embedded import Servers
+from tests.migrated import migrate_template
 from tests.product import Product
 
 # Django reads its settings when it is set up, so the servers' addresses must be in the environment first; and the conftest
@@ -33,10 +34,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Start the servers with the first test that uses the database."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_use_migrations: bool, django_db_blocker: Any
+) -> None:
+    """Start the servers with the first test that uses the database, and have Django copy a migrated one.
+
+    Django still migrates the copy, which finds nothing to do.
+    """
+    from django.db import DEFAULT_DB_ALIAS, connections
+
     SERVERS.ensure_postgres()
     SERVERS.ensure_valkey()
+    if django_db_use_migrations:
+        with django_db_blocker.unblock():
+            template = SERVERS.template(migrate_template)
+        connections.settings[DEFAULT_DB_ALIAS]["TEST"]["TEMPLATE"] = template
 
 
 @pytest.fixture(scope="session")

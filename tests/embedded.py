@@ -1,7 +1,8 @@
 """PostgreSQL and Valkey for one test session: addresses first, servers when the first test needs them.
 
 The session (under xdist its controller) owns a folder below var/test named after its process id. Its workers share the
-servers, each with a database of its own. What a killed session left is cleared away by the next one.
+servers, each with a database of its own, copied from one that was migrated once. What a killed session left is cleared away
+by the next one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from seeops.bootstrap.processes import MARK, is_alive, sweep, wait_until
 
 SESSIONS = SHARED_VAR / "test"
 FOLDER = "SEEOPS_TEST_FOLDER"
+TEMPLATE = "seeops_template"
 
 
 def free_port() -> int:
@@ -74,9 +76,9 @@ class Servers:
 
     def ensure_postgres(self) -> None:
         """Start PostgreSQL unless it runs or was given from outside. It need not survive a power cut."""
-        port, _ = self._ports()
-        if f":{port}/" not in os.environ["DATABASE_URL"]:
+        if not self._postgres_is_ours():
             return
+        port, _ = self._ports()
         data = self.folder / "postgres"
         with self._lock():
             if data.exists() and postgres.ready(port):
@@ -85,6 +87,21 @@ class Servers:
             self._start(postgres.command(data, port, postgres.FOR_TESTS), "postgres.log")
             if not wait_until(lambda: postgres.ready(port), 60):
                 raise RuntimeError((self.folder / "postgres.log").read_text())
+
+    def template(self, create: Callable[[str], None]) -> str | None:
+        """Name of a database that `create(name)` made once in this session, for its workers to copy; who comes later waits.
+
+        It lives in the session's own server, so none of an earlier state of the sources can be met. None when PostgreSQL was
+        given from outside, where a database of that name could be anybody's.
+        """
+        if not self._postgres_is_ours():
+            return None
+        done = self.folder / "template"
+        with self._lock():
+            if not done.exists():
+                create(TEMPLATE)
+                write_atomic(done, TEMPLATE)
+        return TEMPLATE
 
     def ensure_valkey(self) -> None:
         """Start Valkey unless it runs or was given from outside."""
@@ -106,6 +123,9 @@ class Servers:
         if self.owner:
             sweep(self.folder)
             shutil.rmtree(self.folder)
+
+    def _postgres_is_ours(self) -> bool:
+        return f":{self._ports()[0]}/" in os.environ["DATABASE_URL"]
 
     def _ports(self) -> tuple[int, int]:
         first, second = (self.folder / "ports").read_text().split()
