@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
+from celery.signals import beat_init
+
 from seeops.celery import app
-from seeops.releases import engine, holds, starting
+from seeops.releases import engine, holds, standby, starting
 from seeops.releases.gates import watch
 
 
@@ -19,6 +23,12 @@ def releases_reconcile() -> None:
     for release_id in engine.active():
         engine.advance(release_id)
     watch.sweep()
+
+
+@beat_init.connect(weak=False)
+def stand_by(**_: object) -> None:
+    """The process that keeps the clock also looks after releases while no worker does."""
+    standby.start(over=threading.Event())
 
 
 BEAT_SCHEDULE = {"releases-reconcile": {"task": releases_reconcile.name, "schedule": 2.0}}
