@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import signal
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,11 @@ FROM releases_release WHERE id = ANY(%s)
 LOCKS_OF = """
 SELECT l.scope, l.name, h.owner FROM inventory_lock l JOIN inventory_lockholder h ON h.id = l.holder_id
 WHERE h.owner IN (SELECT number FROM releases_release WHERE id = ANY(%s))
+"""
+UNATTENDED = """
+SELECT r.id, extract(epoch FROM clock_timestamp() - greatest(r.looked_at, e.at))::float AS since_s
+FROM releases_release r, LATERAL (SELECT max(at) AS at FROM releases_releaseevent WHERE release_id = r.id) e
+WHERE r.state IN ('running', 'rolling_back')
 """
 OPEN_TRANSACTIONS = """
 SELECT pid, query FROM pg_stat_activity
@@ -258,6 +264,23 @@ def back(product: Product, pids: Mapping[str, int], killed_at: dt.datetime) -> f
 def all_back(product: Product) -> None:
     """Wait until every program runs and the console answers."""
     back(product, dict.fromkeys(product.supervisor().states(), 0), dt.datetime.now(dt.UTC))
+
+
+class Unattended(threading.Thread):
+    """Watches until `over` how long releases under way are looked after by nobody, a database that is away included."""
+
+    def __init__(self, product: Product) -> None:
+        super().__init__(name="unattended", daemon=True)
+        self.product = product
+        self.over = threading.Event()
+        self.longest_s = 0.0
+
+    def run(self) -> None:
+        with looking(self.product) as glass:
+            while not self.over.wait(0.2):
+                with contextlib.suppress(psycopg.OperationalError):
+                    found = glass.rows(UNATTENDED)
+                    self.longest_s = max([self.longest_s, *(row["since_s"] for row in found)])
 
 
 # --- the end --------------------------------------------------------------------------------------------------------

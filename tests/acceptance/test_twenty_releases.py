@@ -4,6 +4,7 @@ random: at the end every node runs what the outcomes say, nothing is stuck, noth
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 from seeops.bootstrap.errors import SetupError
 from tests.acceptance import survival
 from tests.acceptance.survival import Glass, Wish
-from tests.acceptance.test_kill_everything import seeded
+from tests.acceptance.test_kill_everything import FORGOTTEN_S, seeded
 from tests.e2e import walks
 from tests.polling import eventually
 from tests.product import Product
@@ -41,7 +42,6 @@ class Killer(threading.Thread):
         self.product, self.rng = product, random.Random(seed)
         self.over = threading.Event()
         self.killed: Counter[str] = Counter()
-        self.error: Exception | None = None
 
     def run(self) -> None:
         while not self.over.wait(self.rng.uniform(*PAUSE_S)):
@@ -134,10 +134,11 @@ def test_twenty_releases_while_everything_is_killed(product: Product) -> None:
     seed, rng = seeded()
     print(f"\nSEEOPS_SEED={seed}")
     began = time.monotonic()
-    killer = Killer(product, seed)
+    killer, unattended = Killer(product, seed), survival.Unattended(product)
     with survival.looking(product) as glass:
         operators = Operators(product, glass, rng)
         killer.start()
+        unattended.start()
         try:
             for number in range(RELEASES):
                 eventually(
@@ -155,18 +156,27 @@ def test_twenty_releases_while_everything_is_killed(product: Product) -> None:
             )
         finally:
             killer.over.set()
+            unattended.over.set()
             killer.join(30)
-        print(f"{RELEASES} releases in {time.monotonic() - began:.0f} s, killed: {dict(killer.killed)}")
-        print(f"outcomes: {dict(Counter(course.end for course in operators.ended))}")
+            unattended.join(30)
+            print(
+                f"{len(operators.ended)} of {RELEASES} releases in {time.monotonic() - began:.0f} s, "
+                f"{sum(killer.killed.values())} kills: {dict(killer.killed.most_common())}\n"
+                f"outcomes: {dict(Counter(course.end for course in operators.ended))}; "
+                f"longest without anybody: {unattended.longest_s:.1f} s; load {os.getloadavg()[0]:.1f}"
+            )
         survival.all_back(product)
         pks = [course.pk for course in operators.ended]
         eventually(lambda: not survival.problems(glass, pks), lambda: survival.problems(glass, pks), 30)
         assert walks.runners(product) == []
-        assert survival.wrong_nodes(product, operators.expected) == []
+        wrong = survival.wrong_nodes(product, operators.expected)
+        print(f"nodes of the services {len(operators.expected)}, in a wrong version or acted on twice {len(wrong)}")
+        assert wrong == []
         assert {course.end for course in operators.ended} <= {"done", "rolled_back"}
         chain = survival.ask(product.api("he"), "audit/verify/")
         assert chain["intact"], chain
         assert sum(killer.killed.values()) >= RELEASES
+        assert unattended.longest_s <= FORGOTTEN_S, "nobody looked after a release"
 
 
 def stuck(operators: Operators, glass: Glass) -> str:
