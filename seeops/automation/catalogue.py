@@ -3,8 +3,8 @@
 A playbook `restart.yml` belongs to the role `restart/`; `restart/meta/argument_specs.yml` declares its options (Ansible checks
 them again) and `restart/meta/catalogue.yml` what the console must know: its effect on nodes (reads, changes, takes-out), whether it
 restores (brings nodes back, so no freeze stops it) and how many nodes it works on at the same time; further `check` (it can say
-beforehand what it would do), `rounds` (it goes by rounds that leave every group enough nodes), `limits` of numbers, `long` texts and
-`one_of` (one of these options must be given).
+beforehand what it would do), `rounds` (it goes by rounds that leave every group enough nodes), `in_order` (its slices must follow one
+another), `limits` of numbers, `long` texts and `one_of` (one of these options must be given).
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Playbook:
     restores: bool = False
     check: bool = False
     rounds: bool = False
+    in_order: bool = False
     one_of: tuple[str, ...] = ()
 
     @property
@@ -96,6 +97,7 @@ def _read(path: Path) -> Playbook:
         restores=bool(facts.get("restores", False)),
         check=bool(facts.get("check", False)),
         rounds=bool(facts.get("rounds", False)),
+        in_order=bool(facts.get("in_order", False)),
         one_of=tuple(facts.get("one_of", ())),
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from seeops.accounts import rights
+from seeops.automation import slicing
 from seeops.changes import guard as change_guard
 from seeops.changes import states as change_states
 from seeops.changes.models import ChangeTicket, TicketKind
@@ -26,8 +27,6 @@ from seeops.topology.impact import impact
 SHARD, CENTRE = "failover_shard", "failover_centre"
 BOOKS = (SHARD, CENTRE)
 AWAY = "away"
-#: As many nodes are in one slice of a run; what is done once at the end belongs to the last.
-SLICE = 250
 
 
 def targets(
@@ -80,9 +79,13 @@ def _of_centre(actor: Any, inputs: dict[str, Any], common: dict[str, Any]) -> li
     about = {
         **common, "centre_shards": {str(shard): peers for shard, peers in shards.items()},
         "centre_load_url": endpoints["load"], "centre_url": endpoints["centres"][code], "centre_needed": needed,
+        "centre_last_slice": False,
     }  # fmt: skip
-    last = (len(own) - 1) // SLICE * SLICE
-    return [_target(node, {**about, "centre_last_slice": at >= last}) for at, node in enumerate(own)]
+    made = [_target(node, about) for node in own]
+    # What is done once at the end belongs to the last slice.
+    for last in slicing.last(made):
+        last["vars"]["centre_last_slice"] = True
+    return made
 
 
 def _target(node: Node, variables: dict[str, Any]) -> dict[str, Any]:

@@ -44,9 +44,10 @@ class Results:
         known = self.bad | (self.finished & self.last.keys())
         return sorted(name for name in names if name not in known)
 
-    def lost(self) -> int:
-        """Nodes that count against a budget: failed, without an answer, or silent in a slice that has ended."""
-        return len(self.bad | set(self.silent(self._ended)))
+    def lost(self, names: Iterable[str] | None = None) -> int:
+        """Nodes that count against a budget, of all or of `names`: failed, without an answer, or silent in a slice that has ended."""
+        lost = self.bad | set(self.silent(self._ended))
+        return len(lost if names is None else lost & set(names))
 
     def counts(self, names: Collection[str]) -> dict[str, int]:
         """As a run keeps them when it has ended; together they are all of `names`."""

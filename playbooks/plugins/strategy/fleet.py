@@ -12,7 +12,8 @@ processes for that, since one worker has many hosts under way.
 
 Beyond linear: a killed worker costs the hosts it was serving (reported unreachable, since what they did is unknown) and not the
 run; and with SEEOPS_FAILURE_BUDGET=n in the environment no further host is begun once more than n have failed or not answered,
-which `max_fail_percentage` does not promise: it looks only between tasks, and never counts the unreachable.
+in this playbook and in those that carry out other slices of the same run (plugin_utils/tally.py). `max_fail_percentage` does not
+promise that: it looks only between tasks, and never counts the unreachable.
 
 What is not served goes to linear as it is: handlers, `run_once`, `throttle`, includes and imports, `meta`, `add_host`,
 `group_by`, actions that bypass the host loop, templated actions and the debugger. The mechanism rests on internals of
@@ -26,6 +27,7 @@ import inspect
 import os
 import selectors
 import typing as t
+from multiprocessing.reduction import ForkingPickler
 
 import ansible.release
 from ansible import constants as C
@@ -53,6 +55,7 @@ options: {}
 SERVED_RELEASE = "2.19."
 BUDGET = "SEEOPS_FAILURE_BUDGET"
 NOT_BEGUN = "seeops_not_begun"  # custom statistic: the hosts that a spent budget kept from being begun
+COLLECT_RARELY = (50_000, 20, 20)  # results are many, and hardly any of them form cycles
 MOST_REPLACED = 3  # dead workers replaced per slot and task, before the task is given up
 FEW = 4  # workers for actions that need no connection of their own: they either compute, or wait and say so
 _LINEAR_ONLY = frozenset({"add_host", "group_by", "ansible.builtin.add_host", "ansible.builtin.group_by"})
@@ -137,12 +140,16 @@ class FleetStrategy(LinearStrategy):
         self._work: list = []
         self._play: t.Any = None
         self._not_begun: set[str] = set()
-        self._budget = int(os.environ[BUDGET]) if os.environ.get(BUDGET) else None
+        self.budget = int(os.environ[BUDGET]) if os.environ.get(BUDGET) else None
+        from ansible_collections.seeops.nodes.plugins.plugin_utils.tally import Tally
+
+        self.tally = Tally.of_environment()
 
     def run(self, iterator: t.Any, play_context: t.Any) -> t.Any:
         self._play = iterator._play
         gc.collect()
         gc.freeze()  # pages shared with the workers stay shared
+        gc.set_threshold(*COLLECT_RARELY)
         return super().run(iterator, play_context)
 
     # In the workers
@@ -203,13 +210,14 @@ class FleetStrategy(LinearStrategy):
     def _wait_on_pending_results(self, iterator: t.Any) -> list:
         if not self._work:
             results = super()._wait_on_pending_results(iterator)
-            if self._budget is not None and self._failed_so_far() > self._budget:
+            self.tally.set(self.failed_so_far())
+            if self.budget is not None and self.tally.total > self.budget:
                 self._begin_no_more(self.get_hosts_left(iterator))
             return results
         work, self._work = self._work, []
         return Round(self, work, iterator).results()
 
-    def _failed_so_far(self) -> int:
+    def failed_so_far(self) -> int:
         """Failed and unreachable hosts of the whole run, earlier batches of `serial` included."""
         return len(
             {
@@ -239,7 +247,8 @@ class Round:
         self.slots = min(slots, FEW) if not getattr(_plugin(work[0][1]), "_requires_connection", True) else slots
         wide = slots if self.waits else self.slots
         self.widths = [wide // self.slots + (slot < wide % self.slots) for slot in range(self.slots)]
-        self.draws = Draws(len(work), failed=strategy._failed_so_far(), budget=strategy._budget)
+        strategy.tally.set(strategy.failed_so_far())
+        self.draws = Draws(len(work), strategy.tally, strategy.budget)
         self.reading = selectors.DefaultSelector()
         self.answered: set[str] = set()
         self.started = 0
@@ -292,14 +301,16 @@ class Round:
             self._ended(slot, worker)
             return
         for message in messages:
-            self._take(message)
+            self._take(message, inlet)
 
-    def _take(self, message: object) -> None:
+    def _take(self, message: object, inlet: t.Any) -> None:
         """As the strategy's own reader of the shared queue does it."""
+        from ansible_collections.seeops.nodes.plugins.plugin_utils.outlet import Result
+
         strategy = self.strategy
-        if isinstance(message, _WireTaskResult):
+        if isinstance(message, Result):
             self.answered.add(message.host_name)
-            strategy._results.append(strategy._convert_wire_task_result_to_raw(message))
+            strategy._results.append(self._raw(message, inlet))
         elif isinstance(message, CallbackSend):
             result = strategy._convert_wire_task_result_to_raw(message.wire_task_result)
             strategy._tqm.send_callback(message.method_name, result)
@@ -309,6 +320,23 @@ class Round:
             strategy._final_q.put(message)
         else:
             Display().warning(f"Received an invalid object ({type(message)}) from a worker: {message!r}")
+
+    def _raw(self, result: t.Any, inlet: t.Any) -> _RawTaskResult:
+        """The result with its task. Hosts for which the task looked the same share one: nothing writes to the task of a result."""
+        key = (result.task_uuid, result.kind)
+        if key in inlet.tasks:
+            host = self.strategy._inventory.get_host(result.host_name)
+            task, fields = inlet.tasks[key]
+            return _RawTaskResult(host=host, task=task, return_data=result.return_data, task_fields=fields)
+        fields = ForkingPickler.loads(result.task_fields)
+        raw = self.strategy._convert_wire_task_result_to_raw(
+            _WireTaskResult(
+                host_name=result.host_name, task_uuid=result.task_uuid, return_data=result.return_data, task_fields=fields
+            )  # fmt: skip
+        )
+        if result.kind is not None:
+            inlet.tasks[key] = (raw.task, fields)
+        return raw
 
     def _ended(self, slot: int, worker: t.Any) -> None:
         worker.join()

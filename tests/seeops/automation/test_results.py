@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -10,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeops.automation import process, selectors, services
+from seeops.automation import process, selectors, services, slicing
 from seeops.automation.events import Event, from_runner
 from seeops.automation.results import Results
 from seeops.core.clock import now
@@ -58,15 +62,13 @@ def own_folder(transactional_db: None, valkey_url: str, settings: Any, tmp_path:
     return tmp_path
 
 
-def carried_out(budget: int | None, concurrency: int) -> Any:
-    """A run over five nodes of which nobody answers, by a real runner process."""
+GONE = {f"gone-{name}": "http://127.0.0.1:1/nodes/gone" for name in NAMES}
+
+
+def carried_out(budget: int | None, concurrency: int, agents: Mapping[str, str] = GONE) -> Any:
+    """A run over nodes, name → address of the agent, by a real runner process. Nobody answers for GONE."""
     targets = [
-        {
-            "name": f"gone-{name}",
-            "agent_url": "http://127.0.0.1:1/nodes/gone",
-            "vars": {"node_key": name, "node_epoch": 1},
-        }
-        for name in NAMES
+        {"name": name, "agent_url": url, "vars": {"node_key": name, "node_epoch": 1}} for name, url in agents.items()
     ]
     run = services.run_queue(
         actor=person("lin", "operator"), playbook="undrain", title="nobody there", targets=targets, inputs={},
@@ -108,4 +110,35 @@ def test_unreachable_nodes_spend_the_budget_and_the_rest_is_silent_not_done(own_
     assert "no further node is begun" in run.problem
     begun = run.events.filter(status="unreachable").values_list("host", flat=True)
     assert sorted(begun) == ["gone-a", "gone-b"]
+    assert selectors.log_verify(run).intact
+
+
+class SlowAgent(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        time.sleep(0.2)
+        body = b'{"state": "up"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_said: object) -> None:
+        pass
+
+
+def test_slices_side_by_side_spend_one_budget(own_folder):
+    """The second slice loses its nodes at once, and the first one stops for it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowAgent)
+    Thread(target=server.serve_forever, daemon=True).start()
+    good = f"http://127.0.0.1:{server.server_port}/nodes/good"
+    names = [f"n{number:03d}" for number in range(2 * slicing.WORTH)]
+    agents = [good] * slicing.WORTH + ["http://127.0.0.1:1/nodes/gone"] * slicing.WORTH
+    run = carried_out(budget=3, concurrency=2, agents=dict(zip(names, agents, strict=True)))
+    server.shutdown()
+    server.server_close()
+    assert (run.state, run.hosts_failed) == ("failed", 4)
+    served = run.events.filter(status="ok").values("host").distinct().count()
+    assert 0 < served < slicing.WORTH
+    assert "no further node is begun" in run.problem
+    assert (run.hosts_done, run.hosts_silent) == (0, len(names) - 4)
     assert selectors.log_verify(run).intact

@@ -14,19 +14,20 @@ import os
 import struct
 from collections.abc import Iterator
 
-_HEAD = struct.Struct("=II")  # next index, failed hosts so far
+from ansible_collections.seeops.nodes.plugins.plugin_utils.tally import Tally
+
+_HEAD = struct.Struct("=I")  # next index
 _TAKER = struct.Struct("=H")
 NOBODY = 0
 
 
 class Draws:
-    """`size` hosts, drawn in order. Drawing ends once more than `budget` hosts have failed (None: never)."""
+    """`size` hosts, drawn in order. Drawing ends once `tally` counts more than `budget` lost hosts (None: never)."""
 
-    def __init__(self, size: int, *, failed: int = 0, budget: int | None = None) -> None:
-        self.size, self.budget = size, budget
+    def __init__(self, size: int, tally: Tally, budget: int | None = None) -> None:
+        self.size, self.tally, self.budget = size, tally, budget
         self._file = os.memfd_create("fleet-draws", os.MFD_CLOEXEC)
         self._table = mmap.mmap(-1, _HEAD.size + _TAKER.size * size)
-        _HEAD.pack_into(self._table, 0, 0, failed)
 
     def close(self) -> None:
         self._table.close()
@@ -43,21 +44,17 @@ class Draws:
     def draw(self, taker: int) -> int | None:
         """The next index, noted as taken by worker `taker` (1 … 65535); None when none is left or may be begun."""
         with self._locked():
-            index, failed = _HEAD.unpack_from(self._table)
-            if index >= self.size or self._spent(failed):
+            index = self.begun
+            if index >= self.size or self.spent:
                 return None
             _TAKER.pack_into(self._table, _HEAD.size + _TAKER.size * index, taker)
-            _HEAD.pack_into(self._table, 0, index + 1, failed)
+            _HEAD.pack_into(self._table, 0, index + 1)
             return index
 
     def failed(self) -> None:
         """One more host has failed or does not answer."""
         with self._locked():
-            index, failed = _HEAD.unpack_from(self._table)
-            _HEAD.pack_into(self._table, 0, index, failed + 1)
-
-    def _spent(self, failed: int) -> bool:
-        return self.budget is not None and failed > self.budget
+            self.tally.add()
 
     @property
     def begun(self) -> int:
@@ -66,7 +63,7 @@ class Draws:
 
     @property
     def spent(self) -> bool:
-        return self._spent(_HEAD.unpack_from(self._table)[1])
+        return self.budget is not None and self.tally.total > self.budget
 
     def taken_by(self, taker: int) -> list[int]:
         takers = struct.unpack_from(f"={self.begun}H", self._table, _HEAD.size)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 import typing as t
+from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 
 from ansible.executor.task_queue_manager import CallbackSend, DisplaySend, PromptSend
@@ -19,6 +20,19 @@ if t.TYPE_CHECKING:
 
 _LENGTH = struct.Struct("=I")
 _READ = 1 << 18
+MOST_KINDS = 32
+
+
+@dataclass
+class Result:
+    """A host's result. What the task looked like is the same for most hosts: it is sent with the first of a `kind` only, pickled,
+    and None of a kind is never sent again."""
+
+    host_name: str
+    task_uuid: str
+    return_data: t.Any
+    kind: int | None
+    task_fields: t.Any
 
 
 class Outlet:
@@ -26,6 +40,7 @@ class Outlet:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._kinds: dict[bytes, int] = {}
 
     def put(self, message: object) -> None:
         data = ForkingPickler.dumps(message)
@@ -37,7 +52,12 @@ class Outlet:
         self.put(CallbackSend(method_name=method_name, wire_task_result=task_result.as_wire_task_result()))
 
     def send_task_result(self, task_result: _RawTaskResult) -> None:
-        self.put(task_result.as_wire_task_result())
+        fields = bytes(ForkingPickler.dumps(task_result.task_fields))
+        kind = self._kinds.get(fields)
+        sent = fields if kind is None else None
+        if kind is None and len(self._kinds) < MOST_KINDS:
+            kind = self._kinds[fields] = len(self._kinds)
+        self.put(Result(task_result.host.name, task_result.task._uuid, task_result._return_data, kind, sent))
 
     def send_display(self, method: str, *args: object, **kwargs: object) -> None:
         self.put(DisplaySend(method, *args, **kwargs))
@@ -47,10 +67,12 @@ class Outlet:
 
 
 class Inlet:
-    """The parent's end; `read()` after the descriptor became readable."""
+    """The parent's end; `read()` after the descriptor became readable. `tasks` is for its reader: what it made of each kind of task
+    fields."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor, self._rest = descriptor, b""
+        self.tasks: dict[tuple[str, int | None], t.Any] = {}
 
     def read(self) -> list[object] | None:
         """Whole messages that have arrived; None when the worker has ended."""

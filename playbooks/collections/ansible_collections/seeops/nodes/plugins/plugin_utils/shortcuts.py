@@ -8,14 +8,20 @@ what the long way gives; tests run both over the same playbooks.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import typing as t
+from collections.abc import Iterator
 
 from ansible import constants as C
+from ansible._internal._templating._engine import TemplateEngine
+from ansible._internal._templating._jinja_bits import JINJA2_OVERRIDE, AnsibleTemplateExpression, TemplateOverrides
 from ansible.playbook.base import FieldAttributeBase
 from ansible.plugins.loader import PluginLoader
 from ansible.utils.sentinel import Sentinel
+from jinja2.environment import TemplateExpression
 
+MOST_COMPILED = 256
 _PLAIN = (bool, int, type(None))
 _TYPES = {"bool": bool, "int": int, "string": str, "list": list, "dict": dict}
 
@@ -24,6 +30,7 @@ def take() -> None:
     _plain_attributes()
     _plugins_found()
     _plugin_options()
+    _compiled_once()
 
 
 def _plain_attributes() -> None:
@@ -108,3 +115,49 @@ def _plugin_options() -> None:
         return {name: copy.copy(value) for name, value in options.items()}, dict(origins)
 
     manager.get_plugin_options_and_origins = get_plugin_options_and_origins
+
+
+def _compiled_once() -> None:
+    """The code of a template follows from its text and from how backslashes are read. Texts of a task's keywords are the same object
+    for every host, so what hosts bring in (variables, facts) is compiled as always."""
+    template_of, expression_of = TemplateEngine._compile_template, TemplateEngine._compile_expression
+    code: dict[tuple[str, int, bool], tuple[str, t.Any]] = {}
+
+    def compile_kept(kind: str, text: str, options: t.Any, engine: t.Any, compile_it: t.Callable[[], t.Any]) -> t.Any:
+        if options.overrides is not TemplateOverrides.DEFAULT or text.startswith(JINJA2_OVERRIDE):
+            return compile_it()
+        environment, key = engine.environment, (kind, id(text), options.escape_backslashes)
+        if key in code:
+            template = environment.template_class.from_code(
+                environment, code[key][1], environment.make_globals(None), None
+            )
+            return AnsibleTemplateExpression(TemplateExpression(template, False)) if kind == "expression" else template
+        with _code_kept(type(environment)) as kept:
+            compiled = compile_it()
+        if len(kept) == 1 and len(code) < MOST_COMPILED:
+            code[key] = (text, kept[0])  # the text is held, so that its id stays its own
+        return compiled
+
+    def _compile_template(self: t.Any, template: str, options: t.Any) -> t.Any:
+        return compile_kept("template", template, options, self, lambda: template_of(self, template, options))
+
+    def _compile_expression(self: t.Any, expression: str, options: t.Any) -> t.Any:
+        return compile_kept("expression", expression, options, self, lambda: expression_of(self, expression, options))
+
+    TemplateEngine._compile_template, TemplateEngine._compile_expression = _compile_template, _compile_expression
+
+
+@contextlib.contextmanager
+def _code_kept(environment: type) -> Iterator[list]:
+    """What is compiled meanwhile."""
+    compile_it, kept = environment.compile, []
+
+    def compile_and_keep(self: t.Any, *given: t.Any, **more: t.Any) -> t.Any:
+        kept.append(compile_it(self, *given, **more))
+        return kept[-1]
+
+    environment.compile = compile_and_keep
+    try:
+        yield kept
+    finally:
+        environment.compile = compile_it
