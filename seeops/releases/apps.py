@@ -5,6 +5,8 @@ class ReleasesConfig(AppConfig):
     name = "seeops.releases"
 
     def ready(self) -> None:
-        from seeops.releases import inspecting
+        from seeops.automation import ended
+        from seeops.releases import inspecting, steps
 
         inspecting.register()
+        ended.listen(steps.run_ended)

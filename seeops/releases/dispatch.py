@@ -1,4 +1,4 @@
-"""Between a batch and the runs that work on it: queueing a run, taking its results over, reading nodes back."""
+"""Between batches and the runs that work on them: queueing a run, taking its results over, reading nodes back."""
 
 from __future__ import annotations
 
@@ -42,17 +42,35 @@ def attempts(batch: Batch, purpose: str) -> int:
     return batch.runs.filter(purpose=purpose).count()
 
 
-def queue(release: Release, batch: Batch, nodes: Sequence[BatchNode], purpose: str) -> Run:
-    """Queue a run for these nodes, with a fencing epoch above every earlier one (inside `fenced`)."""
+def queue_deploy(release: Release, batch: Batch, nodes: Sequence[BatchNode]) -> Run:
+    """Queue a run that brings nodes of a batch to its version (inside `fenced`)."""
+    title = _("%(release)s batch %(n)d") % {"release": release.number, "n": batch.number}
+    return _queue(release, nodes, DEPLOY, title, at_once=batch.concurrency, budget=_budget(release, nodes))
+
+
+def queue_back(release: Release, nodes: Sequence[BatchNode], at_once: int) -> Run:
+    """Queue a run that brings nodes of one part, of one or several batches, back to what they ran (inside `fenced`)."""
+    numbers = sorted({item.batch.number for item in nodes})
+    if len(numbers) == 1:
+        title = _("%(release)s batch %(n)d, roll-back") % {"release": release.number, "n": numbers[0]}
+    else:
+        several = ", ".join(map(str, numbers))
+        title = _("%(release)s batches %(several)s, roll-back") % {"release": release.number, "several": several}
+    return _queue(release, nodes, ROLLBACK, title, at_once=at_once, budget=None)
+
+
+def _queue(
+    release: Release, nodes: Sequence[BatchNode], purpose: str, title: str, *, at_once: int, budget: int | None
+) -> Run:
+    """With a fencing epoch above every earlier one. Nodes of one part, each with its batch."""
     fence = next_epoch()
-    title = {DEPLOY: _("%(release)s batch %(n)d"), ROLLBACK: _("%(release)s batch %(n)d, roll-back")}[purpose]
     run = automation.run_queue(
-        actor=journal.engine(), playbook="release", title=title % {"release": release.number, "n": batch.number},
-        targets=_targets(release, batch, nodes, purpose, fence), inputs={}, purpose=purpose, fence=fence,
-        concurrency=batch.concurrency, topic=f"release-{release.pk}", job_timeout_s=120 + 30 * len(nodes),
-        reason=f"{release.number} {batch.part.title}", budget=_budget(release, nodes) if purpose == DEPLOY else None,
+        actor=journal.engine(), playbook="release", title=title, targets=_targets(release, nodes, purpose, fence), inputs={},
+        purpose=purpose, fence=fence, concurrency=at_once, topic=f"release-{release.pk}", job_timeout_s=120 + 30 * len(nodes),
+        reason=f"{release.number} {nodes[0].batch.part.title}", budget=budget,
     )  # fmt: skip
-    BatchRun.objects.create(batch=batch, run=run, purpose=purpose)
+    for batch in {item.batch_id: item.batch for item in nodes}.values():
+        BatchRun.objects.create(batch=batch, run=run, purpose=purpose)
     BatchNode.objects.filter(pk__in=[node.pk for node in nodes]).update(
         state=BEGUN[purpose], message="", changed_at=now()
     )
@@ -65,14 +83,13 @@ def _budget(release: Release, nodes: Sequence[BatchNode]) -> int:
     return int(float(release.plan.get("budget", {}).get("share", 0.0)) * len(nodes))
 
 
-def _targets(
-    release: Release, batch: Batch, nodes: Sequence[BatchNode], purpose: str, fence: int
-) -> list[dict[str, Any]]:
+def _targets(release: Release, nodes: Sequence[BatchNode], purpose: str, fence: int) -> list[dict[str, Any]]:
     """Keys name release, batch, node and step, never the attempt: what a lost run had done is not done again."""
-    versions = {version.number: version for version in inventory.versions_of(batch.part.service)}
+    part = nodes[0].batch.part
+    versions = {version.number: version for version in inventory.versions_of(part.service)}
     targets = []
     for item in nodes:
-        number = batch.part.version.number if purpose == DEPLOY else item.from_version
+        number = part.version.number if purpose == DEPLOY else item.from_version
         version = versions[number]
         targets.append(
             {
@@ -82,7 +99,7 @@ def _targets(
                     "release_version": number,
                     "release_package": version.file,
                     "release_digest": version.digest,
-                    "release_key": f"{release.number}/{batch.number}/{purpose}/{item.node.name}",
+                    "release_key": f"{release.number}/{item.batch.number}/{purpose}/{item.node.name}",
                     "release_epoch": fence,
                     "release_drain": bool(release.plan["drain"]),
                     # A roll-back must also shut out a switch that a killed run may still have under way.

@@ -71,7 +71,7 @@ def begin(release: Release, batch: Batch) -> bool:
             "n": batch.number, "count": len(nodes), "title": batch.part.title,
         }  # fmt: skip
         batch_to(release, batch, states.DEPLOYING, text, action="batch", started_at=now())
-        dispatch.queue(release, batch, nodes, dispatch.DEPLOY)
+        dispatch.queue_deploy(release, batch, nodes)
     return False
 
 
@@ -174,7 +174,7 @@ def reconcile(release: Release, batch: Batch) -> bool:
             "n": batch.number, "count": len(left),
         }  # fmt: skip
         batch_to(release, batch, states.DEPLOYING, text, action="continue")
-        dispatch.queue(release, batch, left, dispatch.DEPLOY)
+        dispatch.queue_deploy(release, batch, left)
     return False
 
 

@@ -236,16 +236,17 @@ class BatchNode(models.Model):
 
 
 class BatchRun(models.Model):
-    """Which runs worked on a batch: the last one of a purpose is the present one."""
+    """Which runs worked on a batch: the last one of a purpose is the present one. A run that brings back may work on several."""
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="runs")
-    run = models.OneToOneField("automation.Run", on_delete=models.PROTECT, related_name="batch_run")
+    run = models.ForeignKey("automation.Run", on_delete=models.PROTECT, related_name="batch_runs")
     purpose = models.CharField(max_length=10)
     synced_seq = models.PositiveIntegerField(default=0, help_text=_("the last event taken over into the nodes' states"))
     settled = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["batch", "run"], name="run_once_per_batch")]
 
     def __str__(self) -> str:
         return f"{self.batch_id} {self.purpose} {self.run_id}"

@@ -1,5 +1,5 @@
-"""One step of a roll-back: stop what still deploys, then bring touched nodes back, the last batch first. Parts that only go
-forward stay.
+"""One step of a roll-back: stop what still deploys, then bring touched nodes back wave by wave, the last part and batch first.
+Parts that only go forward stay.
 
 A node that cannot be brought back does not keep the others on a bad version: the roll-back goes on and ends as failed, with
 that node named.
@@ -8,6 +8,8 @@ that node named.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from django.db.models import Q
 from django.utils.translation import gettext_noop as _  # stored in English, read by core.sentences
@@ -17,11 +19,12 @@ from seeops.automation.models import Run, RunState
 from seeops.changes import services as changes
 from seeops.changes.models import Reversibility
 from seeops.core.clock import now
-from seeops.releases import dispatch, journal, states
+from seeops.releases import dispatch, journal, returning, states
 from seeops.releases.fencing import batch_to, fenced, release_to
 from seeops.releases.models import Batch, BatchNode, BatchRun, Release
 
-STOPS_WITHIN = dt.timedelta(seconds=6)
+# A process that was told to stop looks for that several times a second; one that has not done so by then never will.
+STOPS_WITHIN = dt.timedelta(seconds=3)
 MOST_ATTEMPTS = 3
 _STAYS = Q(batch__part__reversibility=Reversibility.FORWARD_ONLY)
 BACK = (*states.UNTOUCHED, states.NODE_ROLLED_BACK, states.NODE_ROLLBACK_FAILED)
@@ -32,9 +35,10 @@ def advance(release: Release) -> bool:
     for work in deploying.select_related("run"):
         if not _stopped(release, work):
             return False
-    batch = _next_batch(release)
-    if batch is not None:
-        return bring_back(release, batch)
+    if under_way := _under_way(release):
+        return follow(release, under_way)
+    if touched := _touched(release):
+        return bring_back(release, touched)
     _look_at_what_stays(release)
     return finish(release)
 
@@ -54,72 +58,94 @@ def _stopped(release: Release, work: BatchRun) -> bool:
     return True
 
 
-def _next_batch(release: Release) -> Batch | None:
-    """The last batch that still holds a touched node which may go back."""
-    touched = BatchNode.objects.filter(release=release).exclude(state__in=BACK).exclude(_STAYS)
-    unsettled = BatchRun.objects.filter(batch__release=release, purpose=dispatch.ROLLBACK, settled=False)
-    numbers = [*touched.values_list("batch__number", flat=True), *unsettled.values_list("batch__number", flat=True)]
-    if not numbers:
-        return None
-    return release.batches.select_related("part__service", "part__version").get(number=max(numbers))
+def _under_way(release: Release) -> list[BatchRun]:
+    """What one run that brings back does for each of its batches: a run is settled for all of them at once."""
+    found = BatchRun.objects.filter(batch__release=release, purpose=dispatch.ROLLBACK, settled=False)
+    return list(found.select_related("run", "batch__part__service", "batch__part__version").order_by("batch__number"))
 
 
-def bring_back(release: Release, batch: Batch) -> bool:
-    work = dispatch.latest(batch, dispatch.ROLLBACK)
-    if work is None or work.settled:
-        return _queue(release, batch)
-    work.run = automation.run_check(work.run)
-    dispatch.sync(release, work)
-    if work.run.live:
-        return False
-    return _evaluate(release, batch, work)
+def _touched(release: Release) -> list[BatchNode]:
+    """Nodes that may go back and are not: what this release has not touched stays alone."""
+    found = release.nodes.exclude(state__in=BACK).exclude(_STAYS)
+    return list(found.select_related("node__centre", "batch__part__service", "batch__part__version"))
 
 
-def _queue(release: Release, batch: Batch) -> bool:
-    nodes = _touched(batch)
+def bring_back(release: Release, touched: Sequence[BatchNode]) -> bool:
+    """Queue the next wave of what is touched."""
+    nodes, at_once = returning.next_wave(release, touched)
+    counted = Counter(item.batch for item in nodes)
     with fenced(release):
-        text = _("batch %(n)d: %(count)d nodes go back") % {"n": batch.number, "count": len(nodes)}
-        batch_to(release, batch, states.BATCH_ROLLING_BACK, text, action="rollback")
-        dispatch.queue(release, batch, nodes, dispatch.ROLLBACK)
+        for batch, count in sorted(counted.items(), key=lambda pair: -pair[0].number):
+            if batch.state != states.BATCH_ROLLING_BACK:
+                text = _("batch %(n)d: %(count)d nodes go back") % {"n": batch.number, "count": count}
+                batch_to(release, batch, states.BATCH_ROLLING_BACK, text, action="rollback")
+        dispatch.queue_back(release, nodes, at_once)
     return False
 
 
-def _evaluate(release: Release, batch: Batch, work: BatchRun) -> bool:
-    """All back: next batch. Some not, or the run lost: read back, try again, at last give those nodes up by name."""
-    left = [*_touched(batch), *_failed(batch)]
-    if left:
-        left = dispatch.read_back(release, batch, left, dispatch.ROLLBACK)
-    again = bool(left) and dispatch.attempts(batch, dispatch.ROLLBACK) < _most(release, work.run)
+def follow(release: Release, under_way: Sequence[BatchRun]) -> bool:
+    run = automation.run_check(under_way[0].run)
+    for work in under_way:
+        work.run = run
+        dispatch.sync(release, work)
+    if run.live:
+        return False
+    return _evaluate(release, under_way, run)
+
+
+def _evaluate(release: Release, under_way: Sequence[BatchRun], run: Run) -> bool:
+    """What is back stays so. Some not, or the run lost: read back, try again with the next wave, at last give those nodes up by name."""
+    left: list[BatchNode] = []
+    for work in under_way:
+        if missing := _missing(work.batch, run):
+            left += dispatch.read_back(release, work.batch, missing, dispatch.ROLLBACK)
+    tried = _tries(release, left)
+    given_up = [item.pk for item in left if tried[item.node.name] >= _most(run)]
+    again = [item.pk for item in left if item.pk not in given_up]
     with fenced(release):
-        work.settled = True
-        work.save(update_fields=["settled"])
-        if again:
-            dispatch.queue(release, batch, left, dispatch.ROLLBACK)
-            return False
-        if left:
-            pks = [node.pk for node in left]
-            BatchNode.objects.filter(pk__in=pks).update(state=states.NODE_ROLLBACK_FAILED, changed_at=now())
-            text = _("batch %(n)d: %(count)d nodes could not be brought back, first %(name)s") % {
-                "n": batch.number, "count": len(left), "name": left[0].node.name,
-            }  # fmt: skip
-            batch_to(release, batch, states.BATCH_FAILED, text, action="rollback", finished_at=now())
-        else:
-            text = _("batch %(n)d is back") % {"n": batch.number}
-            batch_to(release, batch, states.BATCH_ROLLED_BACK, text, action="rollback", finished_at=now())
+        BatchRun.objects.filter(pk__in=[work.pk for work in under_way]).update(settled=True)
+        BatchNode.objects.filter(pk__in=given_up).update(state=states.NODE_ROLLBACK_FAILED, changed_at=now())
+        BatchNode.objects.filter(pk__in=again).update(state=states.NODE_ROLLING_BACK, changed_at=now())
+        for work in reversed(under_way):
+            _say_how_it_stands(release, work.batch)
     return True
 
 
-def _most(release: Release, run: Run) -> int:
+def _missing(batch: Batch, run: Run) -> list[BatchNode]:
+    """Nodes of the batch that the run was to bring back and of which it has not said that they are."""
+    names = [target["name"] for target in run.targets]
+    done = (states.NODE_ROLLED_BACK, states.NODE_SKIPPED)
+    return list(batch.nodes.filter(node__name__in=names).exclude(state__in=done).select_related("node__centre"))
+
+
+def _tries(release: Release, left: Sequence[BatchNode]) -> Counter[str]:
+    """How many runs were to bring back each of `left`."""
+    if not left:
+        return Counter()
+    runs = Run.objects.filter(batch_runs__batch__release=release, batch_runs__purpose=dispatch.ROLLBACK).distinct()
+    wanted = {item.node.name for item in left}
+    names: Iterable[str] = (target["name"] for targets in runs.values_list("targets", flat=True) for target in targets)
+    return Counter(name for name in names if name in wanted)
+
+
+def _most(run: Run) -> int:
     """A lost run says nothing about the nodes: it may be repeated more often than one that tried them."""
     return 2 * MOST_ATTEMPTS if run.state in (RunState.LOST, RunState.CANCELLED) else MOST_ATTEMPTS
 
 
-def _touched(batch: Batch) -> list[BatchNode]:
-    return list(batch.nodes.exclude(state__in=BACK).select_related("node__centre"))
-
-
-def _failed(batch: Batch) -> list[BatchNode]:
-    return list(batch.nodes.filter(state=states.NODE_ROLLBACK_FAILED).select_related("node__centre"))
+def _say_how_it_stands(release: Release, batch: Batch) -> None:
+    """A batch has ended when none of its nodes waits for a wave any more (inside `fenced`)."""
+    if batch.nodes.exclude(state__in=BACK).exists():
+        return
+    failed = list(batch.nodes.filter(state=states.NODE_ROLLBACK_FAILED).select_related("node"))
+    if failed:
+        text = _("batch %(n)d: %(count)d nodes could not be brought back, first %(name)s") % {
+            "n": batch.number, "count": len(failed), "name": failed[0].node.name,
+        }  # fmt: skip
+        batch_to(release, batch, states.BATCH_FAILED, text, action="rollback", finished_at=now())
+    else:
+        text = _("batch %(n)d is back") % {"n": batch.number}
+        batch_to(release, batch, states.BATCH_ROLLED_BACK, text, action="rollback", finished_at=now())
 
 
 def _look_at_what_stays(release: Release) -> None:

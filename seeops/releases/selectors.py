@@ -17,7 +17,7 @@ from seeops.changes.models import ChangeTicket
 from seeops.core.clock import now
 from seeops.inventory.models import Service
 from seeops.releases import states
-from seeops.releases.models import Batch, BatchNode, BatchNodeState, Release, Verdict
+from seeops.releases.models import Batch, BatchNode, BatchNodeState, BatchRun, Release, Verdict
 
 LOG_PAGE = 400
 FINISHED = (states.NODE_DONE, states.NODE_ROLLED_BACK)
@@ -151,7 +151,7 @@ def board(release: Release) -> dict[str, Any]:
 
 def log_lines(release: Release, *, after: int, limit: int = LOG_PAGE) -> list[RunEvent]:
     """Events of all runs of a release with an id above `after`, oldest first."""
-    events = RunEvent.objects.filter(run__batch_run__batch__release=release, pk__gt=after)
+    events = RunEvent.objects.filter(run__in=_runs(release), pk__gt=after)
     return list(events.select_related("run").only(
         "pk", "seq", "at", "host", "task", "status", "changed", "message", "run__number", "run__purpose"
     ).order_by("pk")[:limit])  # fmt: skip
@@ -160,19 +160,20 @@ def log_lines(release: Release, *, after: int, limit: int = LOG_PAGE) -> list[Ru
 def log_tail_after(release: Release, lines: int = LOG_PAGE) -> int:
     """The id after which the last `lines` events begin: what a page shows first of a long log."""
     ids = (
-        RunEvent.objects.filter(run__batch_run__batch__release=release)
+        RunEvent.objects.filter(run__in=_runs(release))
         .order_by("-pk").values_list("pk", flat=True)[lines : lines + 1]
     )  # fmt: skip
     return next(iter(ids), 0)
 
 
 def runs(release: Release) -> QuerySet[Run]:
-    return (
-        Run.objects.filter(batch_run__batch__release=release)
-        .select_related("batch_run__batch")
-        .defer("targets", "inputs")
-        .order_by("-id")
-    )
+    """Newest first."""
+    return Run.objects.filter(pk__in=_runs(release)).defer("targets", "inputs").order_by("-id")
+
+
+def _runs(release: Release) -> QuerySet[Any]:
+    """Keys of its runs: one run may have worked on several batches."""
+    return BatchRun.objects.filter(batch__release=release).order_by().values("run")
 
 
 def verdicts(release: Release) -> QuerySet[Verdict]:

@@ -79,9 +79,20 @@ def stop_runs(release: Release) -> None:
 
 
 def poke_engine(release: Release) -> None:
+    _poke(release.pk)
+
+
+def run_ended(run_id: int) -> None:
+    """Have the release of a run that has ended looked after now."""
+    found = BatchRun.objects.filter(run=run_id).order_by().values_list("batch__release", flat=True)
+    for release_id in found.distinct():
+        _poke(release_id)
+
+
+def _poke(release_id: int) -> None:
     from seeops.releases.tasks import release_advance
 
-    poke(release_advance, release.pk)
+    poke(release_advance, release_id)
 
 
 def taken(release: Release) -> Conflict:
