@@ -13,23 +13,26 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
-from itertools import groupby
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import django
 
+from seeops.automation import slicing
+from seeops.automation.losses import Losses
 from seeops.environment import BASE_DIR
 
 PLUGINS = BASE_DIR / "playbooks" / "plugins"
 AGENT = "seeops.nodes.agent"
-SLICE = 250
 IDLE_TIMEOUT_S = 180
 CLAIM_S = 8.0
 # A database that is started again takes some seconds; a run that gave up at once would wait longer for its next process.
 PATIENCE_S, AGAIN_S = 30.0, 0.5
+TAKING = threading.Lock()
 log = logging.getLogger("seeops.automation.runner")
 
 
@@ -116,15 +119,20 @@ def _folder(run: Any) -> Path:
 
 def _carry_out(run: Any, recorder: Any, results: Any, folder: Path) -> tuple[str, str]:
     """(state, problem) after all slices. A cancelled or lost run starts no further slice."""
+    from seeops.automation import catalogue
+
     statuses: list[str] = []
     problem = ""
-    for number, targets in enumerate(slices(run.targets, max(SLICE, run.concurrency)), start=1):
+    in_order = catalogue.playbook(run.playbook).in_order
+    waves = slicing.waves(run.targets, concurrency=run.concurrency, processors=os.cpu_count() or 1, in_order=in_order)
+    losses = Losses(folder / "losses", sum(map(len, waves)))
+    for wave in waves:
         if recorder.stop_wanted.is_set() or recorder.lost.is_set():
             break
-        problem = _spent(run, results) or _may_begin(targets, statuses, recorder)
+        problem = _spent(run, results) or _may_begin(wave[0].targets, statuses, recorder)
         if problem:
             break
-        statuses.append(_slice(run, recorder, results, folder / f"slice-{number}", targets))
+        statuses += _side_by_side(wave, lambda piece: _slice(run, recorder, results, losses, folder, piece))
     if recorder.stop_wanted.is_set() or recorder.lost.is_set():
         return "cancelled", "stopped before all nodes were done"
     if problem:
@@ -145,10 +153,12 @@ def _spent(run: Any, results: Any) -> str:
     return f"{results.lost()} nodes failed or gave no result, the run may lose {run.budget}: no further node is begun"
 
 
-def slices(targets: list[dict[str, Any]], size: int = SLICE) -> list[list[dict[str, Any]]]:
-    """The targets in pieces of `size` that one ansible-playbook takes; a target with a `round` shares its piece with its own round only."""
-    rounds = [list(inside) for _number, inside in groupby(targets, key=lambda target: target.get("round", 0))]
-    return [inside[start : start + size] for inside in rounds for start in range(0, len(inside), size)]
+def _side_by_side(wave: list[slicing.Slice], carry_out: Callable[[slicing.Slice], str]) -> list[str]:
+    """Their statuses. Raises what one of them raised, after the others have ended."""
+    if len(wave) == 1:
+        return [carry_out(wave[0])]
+    with ThreadPoolExecutor(len(wave), thread_name_prefix="slice") as threads:
+        return list(threads.map(carry_out, wave))
 
 
 def _may_begin(targets: list[dict[str, Any]], statuses: list[str], recorder: Any) -> str:
@@ -163,24 +173,26 @@ def _may_begin(targets: list[dict[str, Any]], statuses: list[str], recorder: Any
     return rolling.wait_for_room(names, lambda: recorder.stop_wanted.is_set() or recorder.lost.is_set())
 
 
-def _slice(run: Any, recorder: Any, results: Any, folder: Path, targets: list[dict[str, Any]]) -> str:
+def _slice(run: Any, recorder: Any, results: Any, losses: Losses, parent: Path, piece: slicing.Slice) -> str:
     import ansible_runner
 
     from seeops.automation import catalogue, collection
     from seeops.automation.events import from_runner
     from seeops.automation.options import literal
 
+    folder, names = parent / f"slice-{piece.number}", [target["name"] for target in piece.targets]
     folder.mkdir(mode=0o700)
     inventory = folder / "inventory.json"
     inventory.write_text(
-        json.dumps({"all": {"hosts": {target["name"]: inventory_variables(target) for target in targets}}})
+        json.dumps({"all": {"hosts": {target["name"]: inventory_variables(target) for target in piece.targets}}})
     )
 
     def handle(event: dict[str, Any]) -> bool:
         events = from_runner(event)
-        results.take(events)
-        if event.get("event") == "playbook_on_stats":
-            results.summed_up(event.get("event_data") or {})
+        with TAKING:  # slices side by side report to the same results
+            results.take(events)
+            if event.get("event") == "playbook_on_stats":
+                results.summed_up(event.get("event_data") or {})
         recorder.add(events)
         return False  # no file per event
 
@@ -189,8 +201,8 @@ def _slice(run: Any, recorder: Any, results: Any, folder: Path, targets: list[di
         playbook=str(catalogue.playbook(run.playbook).path),
         inventory=str(inventory),
         extravars=literal({**run.inputs, **collection.runtime_inputs(run)}),
-        envvars=_environment(run, results),
-        forks=max(1, min(run.concurrency, len(targets))),
+        envvars=_environment(run, losses.place(piece.number)),
+        forks=piece.forks,
         ident="run",
         cmdline="--check --diff" if run.purpose == "check" else "",
         quiet=True,
@@ -203,7 +215,9 @@ def _slice(run: Any, recorder: Any, results: Any, folder: Path, targets: list[di
             "idle_timeout": IDLE_TIMEOUT_S,
         },
     )
-    results.slice_ended([target["name"] for target in targets])
+    with TAKING:
+        results.slice_ended(names)
+        losses.settle(piece.number, results.lost(names))
     return str(result.status)
 
 
@@ -215,10 +229,10 @@ def inventory_variables(target: dict[str, Any]) -> dict[str, Any]:
     return {**agent, **literal(target.get("vars", {}))}
 
 
-def _environment(run: Any, results: Any) -> dict[str, str]:
+def _environment(run: Any, losses: str) -> dict[str, str]:
     """What ansible needs: our plugins, its own programs first, nothing of the console's secrets."""
-    left = {} if run.budget is None else {"SEEOPS_FAILURE_BUDGET": str(run.budget - results.lost())}
-    return left | {
+    budget = {} if run.budget is None else {"SEEOPS_FAILURE_BUDGET": str(run.budget), "SEEOPS_FAILURES": losses}
+    return budget | {
         "ANSIBLE_CONFIG": str(PLUGINS.parent / "ansible.cfg"),
         "AWX_LIB_DIRECTORY": str(PLUGINS / "display"),
         "ANSIBLE_FORCE_COLOR": "0",
