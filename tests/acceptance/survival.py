@@ -62,6 +62,10 @@ LOCKS_OF = """
 SELECT l.scope, l.name, h.owner FROM inventory_lock l JOIN inventory_lockholder h ON h.id = l.holder_id
 WHERE h.owner IN (SELECT number FROM releases_release WHERE id = ANY(%s))
 """
+FAILED_BY_VERDICT = """
+SELECT v.summary FROM releases_verdict v JOIN releases_batch b ON b.id = v.batch_id
+WHERE b.release_id = %s AND v.outcome = 'FAIL' ORDER BY v.id DESC LIMIT 1
+"""
 UNATTENDED = """
 SELECT r.id, extract(epoch FROM clock_timestamp() - greatest(r.looked_at, e.at))::float AS since_s
 FROM releases_release r, LATERAL (SELECT max(at) AS at FROM releases_releaseevent WHERE release_id = r.id) e
@@ -299,6 +303,12 @@ def ended(product: Product, glass: Glass, pk: int, timeout_s: float = 240) -> di
         return row if row["state"] in walks.ENDED else None
 
     return eventually(look, lambda: f"the release ends: {glass.release(pk)}", timeout_s, interval_s=0.5)
+
+
+def verdict_against(glass: Glass, pk: int) -> str:
+    """Why a release was rolled back on a verdict, empty when it was not: on a busy machine orders fail for real, and any
+    version may be blamed for it."""
+    return "".join(row["summary"] for row in glass.rows(FAILED_BY_VERDICT, pk))
 
 
 def problems(glass: Glass, pks: Collection[int]) -> list[str]:
