@@ -9,6 +9,7 @@ from typing import Any
 
 import django
 import pytest
+from django.conf import settings
 
 from seeops.bootstrap import tools
 from seeops.bootstrap.paths import SHARED_VAR
@@ -20,6 +21,8 @@ from tests.product import Product
 # files of single folders, loaded after this one, may import models.
 SERVERS = Servers.claim()
 django.setup()
+# Hundreds of tests make people, and the rounds of the product's hash would be most of their time.
+settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -54,7 +57,6 @@ def django_db_modify_db_settings(
 @pytest.fixture(scope="session")
 def valkey_url() -> str:
     """Address of a running Valkey, the one in settings.VALKEY_URL."""
-    from django.conf import settings
 
     SERVERS.ensure_valkey()
     return settings.VALKEY_URL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 import requests
 
 from tests.polling import eventually
+from trading_sim.protocol import topology_file
+from trading_sim.protocol.topology import Topology
 
 PASSWORD = "a long enough phrase"
 SCALE = 0.05
@@ -39,13 +42,18 @@ def default_grants() -> None:
             Grant.objects.get_or_create(role=role, action=action, on=None, constraint={})
 
 
+@functools.cache
+def _topology(scale: float) -> Topology:
+    """The bundled cluster file, read once: hundreds of tests ask for it."""
+    return topology_file.load(scale=scale)
+
+
 def import_estate(scale: float) -> dict[str, Any]:
     """Inventory and topology of the bundled cluster file at a scale; answers its description."""
     from seeops.inventory.services import inventory_import
     from seeops.topology.services import topology_import
-    from trading_sim.client import ClusterClient
 
-    described = ClusterClient(None, scale=scale).describe()
+    described = _topology(scale).describe()
     inventory_import(actor=None, description=described)
     topology_import(actor=None, description=described)
     return described

@@ -31,44 +31,49 @@ def inventory_import(*, actor: Any, description: dict[str, Any] | None = None) -
     if actor is not None:
         rights.require(actor, "inventory.discover")
     described = description or door.describe()
-    sites = {row["name"]: _put(Site, code=row["name"], values={"name": row["title"]}) for row in described["sites"]}
-    centres = {row["name"]: _centre(row, position, sites) for position, row in enumerate(described["centres"])}
-    domains = {
-        row["name"]: _put(Domain, code=row["name"], values={"name": row["title"]}) for row in described["domains"]
-    }
-    services = {row["name"]: _service(row, domains) for row in described["services"]}
-    for row in described["services"]:
-        for centre, count in row["nodes"].items():
-            Redundancy.objects.update_or_create(
-                service=services[row["name"]],
-                centre=centres[centre],
-                defaults={"needed": row["needed"][centre], "of": count},
-            )
+    sites = _put_all(Site, "code", {row["name"]: {"name": row["title"]} for row in described["sites"]})
+    centres = _put_all(
+        Centre, "code", {row["name"]: _centre(row, at, sites) for at, row in enumerate(described["centres"])}
+    )
+    domains = _put_all(Domain, "code", {row["name"]: {"name": row["title"]} for row in described["domains"]})
+    services = _put_all(Service, "name", {row["name"]: _service(row, domains) for row in described["services"]})
+    Redundancy.objects.bulk_create(
+        [
+            Redundancy(service=services[row["name"]], centre=centres[centre], needed=row["needed"][centre], of=count)
+            for row in described["services"]
+            for centre, count in row["nodes"].items()
+        ],
+        update_conflicts=True,
+        unique_fields=["service", "centre"],
+        update_fields=["needed", "of"],
+    )
     counts = _nodes(described, services, centres)
     if counts["added"] or counts["decommissioned"]:
         audit.record(actor=actor, action="inventory.import", obj=("inventory", "nodes", "nodes"), after=counts)
     return counts
 
 
-def _put(model: Any, values: dict[str, Any], **key: Any) -> Any:
-    return model.objects.update_or_create(**key, defaults=values)[0]
+def _put_all(model: Any, key: str, values: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Insert or update one row for each {key: other fields}, in one statement; answers {key: row}."""
+    rows = {name: model(**{key: name}, **fields) for name, fields in values.items()}
+    fields = sorted({field for each in values.values() for field in each})
+    model.objects.bulk_create(rows.values(), update_conflicts=True, unique_fields=[key], update_fields=fields)
+    return rows
 
 
-def _centre(row: dict[str, Any], position: int, sites: dict[str, Site]) -> Centre:
-    values = {
+def _centre(row: dict[str, Any], position: int, sites: dict[str, Site]) -> dict[str, Any]:
+    return {
         "name": row["title"],
         "site": sites[row["site"]],
         "role": _ROLES[row["role"]],
         "flow_share": row["flow_share"],
         "position": position,
     }
-    return _put(Centre, values, code=row["name"])
 
 
-def _service(row: dict[str, Any], domains: dict[str, Domain]) -> Service:
+def _service(row: dict[str, Any], domains: dict[str, Domain]) -> dict[str, Any]:
     values = {field: row[field] for field in ("title", "tier", "kind", "protocol", "service_time_ms", "capacity_per_s")}
-    values |= {"domain": domains[row["domain"]], "memory_limit_mb": row["memory_limit_mb"]}
-    return _put(Service, values, name=row["name"])
+    return values | {"domain": domains[row["domain"]], "memory_limit_mb": row["memory_limit_mb"]}
 
 
 def _nodes(described: dict[str, Any], services: dict[str, Service], centres: dict[str, Centre]) -> dict[str, int]:

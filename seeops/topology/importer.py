@@ -18,6 +18,7 @@ _DECLARED = {
     HopMode.ASYNC.value: DependencyMode.ASYNC,
     HopMode.REPLICATION.value: DependencyMode.SOFT,
 }
+_OF_A_CHAIN = ["name", "domain", "kind", "criticality", "critical", "peak_rate_per_s"]
 _STRENGTH = [DependencyMode.ASYNC.value, DependencyMode.SOFT.value, DependencyMode.HARD.value]
 
 
@@ -54,6 +55,18 @@ def dependency_table(described: dict[str, Any]) -> dict[tuple[str, str, bool], s
     return table
 
 
+def _chain(row: dict[str, Any], domains: dict[str, Any]) -> BusinessChain:
+    return BusinessChain(
+        code=row["name"],
+        name=row["title"],
+        domain=domains[row["domain"]],
+        kind=row["kind"],
+        criticality=row["criticality"],
+        critical=row["criticality"] == 1,
+        peak_rate_per_s=row["peak_rate_per_s"],
+    )
+
+
 @transaction.atomic
 def topology_import(*, actor: Any, description: dict[str, Any] | None = None) -> dict[str, int]:
     """Create and update chains, hops and dependencies; what the cluster no longer has is removed. Returns the counts.
@@ -66,25 +79,22 @@ def topology_import(*, actor: Any, description: dict[str, Any] | None = None) ->
     services = {service.name: service for service in inventory.services()}
     domains = {domain.code: domain for domain in inventory.domains()}
     before = BusinessChain.objects.count()
-    for row in described["chains"]:
-        chain, _ = BusinessChain.objects.update_or_create(
-            code=row["name"],
-            defaults={
-                "name": row["title"],
-                "domain": domains[row["domain"]],
-                "kind": row["kind"],
-                "criticality": row["criticality"],
-                "critical": row["criticality"] == 1,
-                "peak_rate_per_s": row["peak_rate_per_s"],
-            },
+    chains = {row["name"]: _chain(row, domains) for row in described["chains"]}
+    BusinessChain.objects.bulk_create(
+        chains.values(), update_conflicts=True, unique_fields=["code"], update_fields=_OF_A_CHAIN
+    )
+    Hop.objects.all().delete()
+    Hop.objects.bulk_create(
+        Hop(
+            chain=chains[row["name"]],
+            position=hop["order"],
+            name=hop["name"],
+            service=services[hop["service"]],
+            mode=hop["mode"],
         )
-        chain.hops.all().delete()
-        Hop.objects.bulk_create(
-            Hop(
-                chain=chain, position=hop["order"], name=hop["name"], service=services[hop["service"]], mode=hop["mode"]
-            )
-            for hop in row["hops"]
-        )
+        for row in described["chains"]
+        for hop in row["hops"]
+    )
     BusinessChain.objects.exclude(code__in=[row["name"] for row in described["chains"]]).delete()
     table = dependency_table(described)
     Dependency.objects.all().delete()
