@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ GIVEN_UP = ("lost", "holding", "rolling back")
 WITH_RUNNER = ("starting", "deploying", "rolling back")
 PICKED_UP_WITHIN_S = 10.0
 AWAY = (requests.RequestException,)
+# What the console says of a plan while nobody observes the nodes.
+UNOBSERVED = "plan again when they have been observed"
 
 LOOK = """
 SELECT r.state, r.state_reason, r.looked_at, r.lease_until, b.number AS batch, b.state AS batch_state, b.soak_until,
@@ -67,9 +70,8 @@ SELECT v.summary FROM releases_verdict v JOIN releases_batch b ON b.id = v.batch
 WHERE b.release_id = %s AND v.outcome = 'FAIL' ORDER BY v.id DESC LIMIT 1
 """
 UNATTENDED = """
-SELECT r.id, extract(epoch FROM clock_timestamp() - greatest(r.looked_at, e.at))::float AS since_s
-FROM releases_release r, LATERAL (SELECT max(at) AS at FROM releases_releaseevent WHERE release_id = r.id) e
-WHERE r.state IN ('running', 'rolling_back')
+SELECT r.id, r.number, greatest(r.looked_at, (SELECT max(at) FROM releases_releaseevent WHERE release_id = r.id)) AS looked_at
+FROM releases_release r WHERE r.state IN ('running', 'rolling_back')
 """
 OPEN_TRANSACTIONS = """
 SELECT pid, query FROM pg_stat_activity
@@ -128,7 +130,7 @@ class Wish:
 
 
 def insist(api: Api, path: str, **body: Any) -> Any:
-    """A person who tries again while the console is away.
+    """A person who tries again while the console is away, or says that nobody has looked at the nodes.
 
     Told at a later attempt that it cannot be done (any more), the person takes it for done: the answer to the first was lost.
     What became of it is seen at the release itself.
@@ -139,7 +141,7 @@ def insist(api: Api, path: str, **body: Any) -> Any:
         nonlocal attempts
         attempts += 1
         answer = api.request("POST", path, json=body)
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 or UNOBSERVED in answer.text:
             return None
         if answer.status_code == 409 and attempts > 1:
             return {"taken_for_done": answer.text}
@@ -271,20 +273,39 @@ def all_back(product: Product) -> None:
 
 
 class Unattended(threading.Thread):
-    """Watches until `over` how long releases under way are looked after by nobody, a database that is away included."""
+    """Watches until `over` how long a release under way is looked after by nobody while the database answers."""
 
     def __init__(self, product: Product) -> None:
         super().__init__(name="unattended", daemon=True)
         self.product = product
         self.over = threading.Event()
-        self.longest_s = 0.0
+        self.longest_s, self.longest_of, self.away_s = 0.0, "", 0.0
+        self._alone: dict[int, tuple[dt.datetime | None, float]] = {}
 
     def run(self) -> None:
+        last = time.monotonic()
         with looking(self.product) as glass:
             while not self.over.wait(0.2):
-                with contextlib.suppress(psycopg.OperationalError):
-                    found = glass.rows(UNATTENDED)
-                    self.longest_s = max([self.longest_s, *(row["since_s"] for row in found)])
+                try:
+                    found: list[dict[str, Any]] | None = glass.rows(UNATTENDED)
+                except psycopg.OperationalError:
+                    found = None
+                moment = time.monotonic()
+                if found is None:
+                    self.away_s += moment - last
+                else:
+                    self._note(found, moment - last)
+                last = moment
+
+    def _note(self, found: list[dict[str, Any]], passed_s: float) -> None:
+        alone = {}
+        for row in found:
+            seen, before_s = self._alone.get(row["id"], (None, 0.0))
+            alone[row["id"]] = (row["looked_at"], before_s + passed_s if seen == row["looked_at"] else 0.0)
+            if alone[row["id"]][1] > self.longest_s:
+                self.longest_s = alone[row["id"]][1]
+                self.longest_of = f"{row['number']} after {row['looked_at']:%H:%M:%S}"
+        self._alone = alone
 
 
 # --- the end --------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ VICTIMS = (
     "worker", "worker-release", "worker", "worker-release", "runner", "runner", "runner", "beat", "web", "valkey", "postgres",
     "prometheus", "alertmanager",
 )  # fmt: skip
+# Soaks are extended while a verdict is inconclusive, which is most of the time that a release takes here.
+SOAK_S = 10
 PAUSE_S = (4.0, 14.0)
 MOST_S = 1_500
 
@@ -86,7 +88,7 @@ class Operators:
         for name in self.rng.sample(idle, 2 if number % 4 == 3 else 1):
             chosen = tuple(self.free[name].pop(self.rng.randrange(len(self.free[name]))) for _ in range(NODES))
             wishes.append(Wish(name, version, tuple(sorted(chosen))))
-        self.under_way.append(Course(survival.approved(self.product, *wishes), wishes))
+        self.under_way.append(Course(survival.approved(self.product, *wishes, soak_s=SOAK_S), wishes))
 
     def look(self) -> None:
         for course in list(self.under_way):
@@ -163,7 +165,8 @@ def test_twenty_releases_while_everything_is_killed(product: Product) -> None:
                 f"{len(operators.ended)} of {RELEASES} releases in {time.monotonic() - began:.0f} s, "
                 f"{sum(killer.killed.values())} kills: {dict(killer.killed.most_common())}\n"
                 f"outcomes: {dict(Counter(course.end for course in operators.ended))}; "
-                f"longest without anybody: {unattended.longest_s:.1f} s; load {os.getloadavg()[0]:.1f}"
+                f"database away {unattended.away_s:.0f} s; longest without anybody while it answered "
+                f"{unattended.longest_s:.1f} s ({unattended.longest_of}); load {os.getloadavg()[0]:.1f}"
             )
         survival.all_back(product)
         pks = [course.pk for course in operators.ended]
