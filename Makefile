@@ -3,6 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Many tests wait for real processes, so two cores serve four of them at a time; those that use a whole product run one by one.
 WORKERS ?= 4
+# Each file of tests is done by one worker, which starts what its tests share once; the files that take longest begin first.
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Python keeps what it has compiled, also where the surroundings would rather not: every test starts processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run setup test lint bench soak down clean
 
@@ -15,7 +19,7 @@ setup:
 test:
 	@$(PYTHON) -m seeops.bootstrap setup --tests
 	@$(MAKE) --no-print-directory check-style
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not product and not bench and not soak"
+	$(BIN)/python -m pytest $(SPREAD) -m "not product and not bench and not soak"
 	$(BIN)/python -m pytest -m "product and not bench and not soak"
 
 .PHONY: check-style

@@ -112,8 +112,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     time.sleep(WARM_UP_S)
     journal, crash, halted = _experiment(subject, configuration, spool)
     undo_ok, undo_why = _clear(configuration, spool)
-    watch_until = time.monotonic() + WATCH_AFTER_S
-    restored = _restored(subject, configuration, spool)
+    # Where nothing was injected there is nothing to recover from: one more measurement says how things stand.
+    injected_at = _injected_at(spool)
+    watch_until = time.monotonic() + (WATCH_AFTER_S if injected_at is not None else 0.0)
+    settle_s = max(SHORTEST_SETTLE_S, subject.declared.recovery_s) if injected_at is not None else 0.0
+    restored = _restored(subject, configuration, spool, settle_s)
     time.sleep(max(0.0, watch_until - time.monotonic()))
     sampler.stop()
     judged = verdict.judge(journal, restored=restored, undo_ok=undo_ok, halted=halted, crash=crash)
@@ -122,8 +125,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "digest": subject.digest,
         "verdict": asdict(judged),
         "undo_why": undo_why,
-        "recovery": _recovery(subject, spool),
-        "injected_at": _injected_at(spool),
+        "recovery": _recovery(subject, spool, injected_at),
+        "injected_at": injected_at,
         "ended_at": time.time(),
         "journal_sha256": spool.write(spool.journal, journal) if journal is not None else "",
     }
@@ -172,20 +175,22 @@ def _clear(configuration: dict[str, Any], spool: Spool) -> tuple[bool, str]:
     return True, ""
 
 
-def _restored(subject: document.Document, configuration: dict[str, Any], spool: Spool) -> bool | None:
-    """Whether the steady state holds again within the declared recovery time; None when it could not be measured."""
-    deadline = time.monotonic() + max(SHORTEST_SETTLE_S, subject.declared.recovery_s)
+def _restored(subject: document.Document, configuration: dict[str, Any], spool: Spool, settle_s: float) -> bool | None:
+    """Whether the steady state holds again within `settle_s` seconds, measured at least once; None when it could not be measured."""
+    deadline = time.monotonic() + settle_s
     registry = EventHandlerRegistry()
-    met: bool | None = None
-    why: Any = ""
-    while met is not True and time.monotonic() < deadline:
+    while True:
         time.sleep(SETTLE_POLL_S)
+        met: bool | None = None
+        why: Any = ""
         try:
             state = run_steady_state_hypothesis(copy.deepcopy(subject.body), configuration, {}, None, registry)
         except (ChaosException, TypeError) as error:
-            met, why = None, str(error)
+            why = str(error)
         else:
             met, why = verdict.steady(state), _outputs(state)
+        if met is True or time.monotonic() >= deadline:
+            break
     spool.event("restored", met=met, probes=why)
     return met
 
@@ -195,8 +200,7 @@ def _injected_at(spool: Spool) -> float | None:
     return next((event["at"] for event in events if event["kind"] == "action-started"), None)
 
 
-def _recovery(subject: document.Document, spool: Spool) -> dict[str, Any] | None:
-    injected_at = _injected_at(spool)
+def _recovery(subject: document.Document, spool: Spool, injected_at: float | None) -> dict[str, Any] | None:
     if injected_at is None:
         return None
     samples, _ = read_lines(spool.samples)

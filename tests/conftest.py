@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from django.conf import settings
 from seeops.bootstrap import tools
 from seeops.bootstrap.paths import SHARED_VAR
 from tests.embedded import Servers
-from tests.migrated import migrate_template
+from tests.migrated import MigratedRows, has_transactions_of_its_own, migrate_template
+from tests.order import longest_first
 from tests.product import Product
 
 # Django reads its settings when it is set up, so the servers' addresses must be in the environment first; and the conftest
@@ -23,6 +24,7 @@ SERVERS = Servers.claim()
 django.setup()
 # Hundreds of tests make people, and the rounds of the product's hash would be most of their time.
 settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
+MIGRATED_ROWS = pytest.StashKey[MigratedRows]()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -30,10 +32,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever uses a whole product runs serially, after the others."""
+    """Whoever uses a whole product runs serially, after the others; of those, files that take long begin first."""
     for item in items:
         if "product" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.product)
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +58,24 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest) -> None:
+    """As pytest-django does it; and what the migrations inserted is remembered while the database is fresh."""
+    request.config.stash[MIGRATED_ROWS] = MigratedRows(django_db_blocker)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Whichever test comes next finds what migrations inserted; so tests may run in any order."""
+    ended = yield
+    rows = item.config.stash.get(MIGRATED_ROWS, None)
+    if rows is not None and nextitem is not None and has_transactions_of_its_own(item):
+        rows.put_back()
+    return ended
+
+
+@pytest.fixture(scope="session")
 def valkey_url() -> str:
     """Address of a running Valkey, the one in settings.VALKEY_URL."""
-
     SERVERS.ensure_valkey()
     return settings.VALKEY_URL
 

@@ -32,16 +32,6 @@ def person(username: str, *roles: str) -> Any:
     )
 
 
-def default_grants() -> None:
-    """The roles' grants again: a test with transactions of its own leaves an empty database to the next one."""
-    from seeops.accounts.defaults import DEFAULT_GRANTS
-    from seeops.accounts.models import Grant
-
-    for role, actions in DEFAULT_GRANTS.items():
-        for action in actions:
-            Grant.objects.get_or_create(role=role, action=action, on=None, constraint={})
-
-
 @functools.cache
 def _topology(scale: float) -> Topology:
     """The bundled cluster file, read once: hundreds of tests ask for it."""

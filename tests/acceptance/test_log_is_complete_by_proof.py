@@ -12,7 +12,7 @@ from seeops.automation import selectors
 from seeops.automation.events import Event
 from seeops.automation.models import Run, RunEvent, RunState
 from seeops.automation.recorder import LeaseGone, Recorder
-from tests.estate import default_grants, person
+from tests.estate import person
 
 BEGAN = dt.datetime(2026, 3, 2, 1, 30, tzinfo=dt.UTC)
 BATCHES, EACH = 10, 50
@@ -21,7 +21,6 @@ BATCHES, EACH = 10, 50
 @pytest.fixture
 def recorded(db: None, valkey_url: str) -> Run:
     """A run with ten batches of fifty events."""
-    default_grants()
     run = Run.objects.create(
         number="RUN-00001", playbook="inspection", title="Inspect nodes", state=RunState.RUNNING, epoch=1,
         created_by=person("lin", "operator"),

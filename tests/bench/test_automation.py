@@ -137,9 +137,8 @@ def test_forty_thousand_events_are_stored_whole_at_two_thousand_a_second(db: Non
     from seeops.automation.events import Event
     from seeops.automation.models import Run, RunState
     from seeops.automation.recorder import EVERY_S, Recorder
-    from tests.estate import default_grants, person
+    from tests.estate import person
 
-    default_grants()
     names, began = [f"node-{number:04d}" for number in range(1000)], dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
     run = Run.objects.create(
         number="RUN-00001", playbook="inspection", title="measured", state=RunState.RUNNING, epoch=1,

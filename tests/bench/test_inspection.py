@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.estate import _free_base, default_grants, import_estate, observed_up, person
+from tests.estate import _free_base, import_estate, observed_up, person
 from tests.polling import eventually
 
 pytestmark = pytest.mark.bench
@@ -73,7 +73,6 @@ def test_every_node_is_inspected_and_judged_within_a_minute(
     from seeops.inventory.models import Node
 
     settings.CLUSTER_ENDPOINTS, settings.VAR_DIR = str(tmp_path / "endpoints.json"), tmp_path
-    default_grants()
     import_estate(1.0)
     observed_up()
     for node in Node.objects.select_related("centre"):

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from tests.conftest import SERVERS
+from seeops.accounts.models import Grant
+from seeops.changes.models import FreezeRule
+from tests.conftest import MIGRATED_ROWS, SERVERS
 from tests.embedded import TEMPLATE
 
 
@@ -42,3 +45,18 @@ def test_an_interrupted_attempt_is_made_again_and_a_finished_one_is_not(tmp_path
 def test_a_server_from_outside_gets_no_template(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://somebody@127.0.0.1:5432/seeops")
     assert SERVERS.template(pytest.fail) is None
+
+
+def test_what_migrations_inserted_is_there_again_after_all_tables_were_emptied(
+    transactional_db: None, pytestconfig: pytest.Config
+) -> None:
+    grants, freezes = list(Grant.objects.order_by("pk").values()), list(FreezeRule.objects.order_by("pk").values())
+    assert grants
+    assert freezes
+    call_command("flush", interactive=False, verbosity=0)
+    assert not Grant.objects.exists()
+    rows = pytestconfig.stash[MIGRATED_ROWS]
+    rows.put_back()
+    rows.put_back()
+    assert list(Grant.objects.order_by("pk").values()) == grants
+    assert list(FreezeRule.objects.order_by("pk").values()) == freezes

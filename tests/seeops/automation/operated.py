@@ -11,7 +11,7 @@ import requests
 from seeops.automation import configuration, configuration_engine, process, services
 from seeops.automation.models import ConfigurationChange, Run
 from seeops.inventory.models import Node
-from tests.estate import default_grants, import_estate, observed_up
+from tests.estate import import_estate, observed_up
 from tests.polling import eventually
 
 DEADLINE_S = 90
@@ -22,7 +22,6 @@ SERVICE = "quote-push"
 def operated(transactional_db: None, centre: Any, valkey_url: str, settings: Any, tmp_path: Any) -> Iterator[Any]:
     """The centre SZ-A; its nodes are up and known with their agents."""
     settings.VAR_DIR = tmp_path
-    default_grants()
     import_estate(0.05)
     observed_up()
     for row in requests.get(f"{centre.url}/nodes", timeout=10).json()["nodes"]:

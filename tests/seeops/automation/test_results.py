@@ -18,7 +18,7 @@ from seeops.automation import process, selectors, services, slicing
 from seeops.automation.events import Event, from_runner
 from seeops.automation.results import Results
 from seeops.core.clock import now
-from tests.estate import default_grants, person
+from tests.estate import person
 
 NAMES = ["a", "b", "c", "d", "e"]
 STATUSES = st.sampled_from(["ok", "failed", "unreachable", "skipped", "info"])
@@ -58,7 +58,6 @@ def test_a_summary_without_names_finishes_nobody():
 @pytest.fixture
 def own_folder(transactional_db: None, valkey_url: str, settings: Any, tmp_path: Any) -> Any:
     settings.VAR_DIR = tmp_path
-    default_grants()
     return tmp_path
 
 

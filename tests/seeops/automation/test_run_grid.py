@@ -14,7 +14,7 @@ from seeops.automation.events import Event
 from seeops.automation.models import Run, RunState
 from seeops.automation.recorder import Recorder
 from seeops.bootstrap.paths import SHARED_VAR
-from tests.estate import default_grants, person
+from tests.estate import person
 from tests.polling import eventually
 
 AXE = SHARED_VAR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -64,7 +64,6 @@ def open_run(
     transactional_db: None, valkey_url: str, settings: Any, browser: Any, live_server: Any, client: Any
 ) -> Iterator[Any]:
     settings.STATICFILES_DIRS = [SHARED_VAR / "static-build"]
-    default_grants()
     contexts, errors = [], []
 
     def visit(run: Run, *, width: int = 1440, dark: bool = False) -> Any:

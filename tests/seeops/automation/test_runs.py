@@ -14,7 +14,7 @@ from seeops.automation import catalogue, process, selectors, services
 from seeops.automation.models import Run, RunEvent
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from seeops.inventory.models import Node
-from tests.estate import default_grants, import_estate, observed_up, person
+from tests.estate import import_estate, observed_up, person
 from tests.polling import eventually
 
 DEADLINE_S = 90
@@ -23,7 +23,6 @@ DEADLINE_S = 90
 @pytest.fixture
 def here(transactional_db: None, centre: Any, valkey_url: str, settings: Any, tmp_path: Any) -> Any:
     settings.VAR_DIR = tmp_path
-    default_grants()
     import_estate(0.05)
     observed_up()
     for row in requests.get(f"{centre.url}/nodes", timeout=10).json()["nodes"]:

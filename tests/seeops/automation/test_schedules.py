@@ -16,7 +16,7 @@ from seeops.automation.models import Schedule, ScheduleMoment, WorkflowRun, Work
 from seeops.automation.workflows import versions
 from seeops.core.clock import SHANGHAI, now
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
-from tests.estate import default_grants, person
+from tests.estate import person
 from tests.seeops.automation.test_workflow_checks import flow, wait
 
 FRIDAY = dt.datetime(2026, 1, 30, 1, 0, tzinfo=dt.UTC)
@@ -48,7 +48,6 @@ def test_the_next_moment_lies_ahead_and_fits_the_expression(minute, hour, after)
 
 @pytest.fixture
 def version(transactional_db: None, valkey_url: str) -> WorkflowVersion:
-    default_grants()
     wu, wang = person("wu", "operator"), person("wang", "approver")
     workflow = versions.workflow_create(actor=wu, title="Mine")
     version = versions.version_save(

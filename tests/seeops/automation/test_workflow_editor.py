@@ -10,7 +10,7 @@ import pytest
 from seeops.automation.models import Workflow, WorkflowVersion
 from seeops.automation.workflows import commands, engine, versions
 from seeops.bootstrap.paths import SHARED_VAR
-from tests.estate import default_grants, person
+from tests.estate import person
 from tests.seeops.automation.test_workflow_checks import branch, flow, step, wait
 
 AXE = SHARED_VAR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -24,7 +24,6 @@ DEFINITION = flow(
 @pytest.fixture
 def workflow(transactional_db: None, valkey_url: str, settings: Any) -> Workflow:
     settings.STATICFILES_DIRS = [SHARED_VAR / "static-build"]
-    default_grants()
     made = versions.workflow_create(actor=person("wu", "operator"), title="Mine")
     versions.version_save(actor=made.created_by, workflow=made, definition=DEFINITION, base=1)
     return made

@@ -20,7 +20,7 @@ from seeops.automation.models import StepRun, Workflow, WorkflowRun, WorkflowVer
 from seeops.automation.workflows import commands, engine, versions
 from seeops.core.errors import Conflict, Forbidden, InvalidInput, RuleViolation
 from seeops.monitoring import prometheus
-from tests.estate import default_grants, person
+from tests.estate import person
 from tests.polling import eventually
 from tests.seeops.automation.test_workflow_checks import branch, flow, step, wait
 
@@ -73,7 +73,6 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def people(transactional_db: None, valkey_url: str, settings: Any, tmp_path: Any) -> Iterator[dict[str, Any]]:
     settings.VAR_DIR = tmp_path
-    default_grants()
     yield {"lin": person("lin", "operator"), "wu": person("wu", "operator"), "wang": person("wang", "approver")}
     for attempt in StepRun.objects.filter(pid__isnull=False):
         process.end(attempt)

@@ -26,7 +26,7 @@ from seeops.releases import collect, engine, services, states, surroundings
 from seeops.releases.fencing import fenced
 from seeops.releases.models import BatchNode, Release, Verdict
 from seeops.releases.planning import PartWish
-from tests.estate import default_grants, import_estate, just_observed, observed_up, person
+from tests.estate import import_estate, just_observed, observed_up, person
 from tests.polling import eventually
 from tests.seeops.releases.measured import around as calm
 from tests.seeops.releases.measured import node as measured_node
@@ -59,7 +59,6 @@ def estate_here(
 ) -> Iterator[Any]:
     """The inventory of the running centre, in a database that runner processes see."""
     settings.VAR_DIR = tmp_path
-    default_grants()
     import_estate(CENTRE_SCALE)
     observed_up()
     for row in requests.get(f"{centre.url}/nodes", timeout=10).json()["nodes"]:
