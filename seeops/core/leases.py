@@ -7,15 +7,21 @@ another worker claimed the row, the epoch has moved on and the late write change
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import socket
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from django.db import models
+from django.db import DatabaseError, InterfaceError, connection, models
 from django.db.models import F, Q
 
 from seeops.core.clock import now
 from seeops.core.errors import Conflict
+
+log = logging.getLogger(__name__)
 
 
 class LeaseLost(Conflict):
@@ -67,3 +73,32 @@ def write(model: type[Leased], pk: int, *, epoch: int, **values: object) -> None
     """Write `values` only if the epoch still holds. Raises LeaseLost otherwise."""
     if not model.objects.filter(pk=pk, epoch=epoch).update(**values):
         raise LeaseLost(f"{model.__name__} {pk}: epoch {epoch} is out of date, another worker has claimed it.")
+
+
+@contextmanager
+def kept(model: type[Leased], pk: int, *, epoch: int, seconds: float) -> Iterator[None]:
+    """Prolong the lease from a thread while something is asked that may answer later than the lease lasts. Outside of transactions.
+
+    The thread dies with the process, so the lease of a killed worker still runs out. Once the epoch has moved on nothing is
+    prolonged any more: the next write of who asked says so.
+    """
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(seconds / 3):
+            try:
+                renew(model, pk, epoch=epoch, seconds=seconds)
+            except LeaseLost:
+                return
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("a lease could not be prolonged", extra={"row": pk, "error": str(error)})
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=keep, name=f"lease-{model.__name__}-{pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _  # stored in English, rea
 
 from seeops.core.clock import now
 from seeops.core.errors import SeeOpsError
-from seeops.core.leases import renew
+from seeops.core.leases import kept, renew
 from seeops.releases import collect, states, surroundings, verdict
 from seeops.releases.fencing import LEASE_S
 from seeops.releases.judge_settings import JudgeSettings
@@ -37,7 +37,12 @@ class Judgement:
 
 def judge_batch(release: Release, batch: Batch) -> Judgement:
     """Compare the batch's nodes with their peers over the soak, and look around. A Prometheus that does not answer makes it
-    INCONCLUSIVE."""
+    INCONCLUSIVE, however long it lets one wait: one question may take longer than the lease lasts."""
+    with kept(Release, release.pk, epoch=release.epoch, seconds=LEASE_S):
+        return _judge(release, batch)
+
+
+def _judge(release: Release, batch: Batch) -> Judgement:
     settings = JudgeSettings.of(release.plan["judge"])
     baseline, peers = _peers(release, batch, settings)
     changed = list(batch.nodes.filter(state=states.NODE_DONE).select_related("node__centre"))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection, models
 
 from seeops.core import leases
 from seeops.core.clock import now
+from tests.polling import eventually
 
 
 class LeasedThing(leases.Leased):
@@ -53,3 +56,30 @@ def test_a_lease_given_back_is_free_at_once(thing: LeasedThing) -> None:
     assert leases.release(LeasedThing, thing.pk, epoch=epoch)
     assert leases.claim(LeasedThing, thing.pk, owner="b", seconds=30) == 2
     assert not leases.release(LeasedThing, thing.pk, epoch=epoch)
+
+
+@pytest.fixture
+def shared_thing(transactional_db: None) -> Iterator[LeasedThing]:
+    """One that other connections see."""
+    with connection.schema_editor() as editor:
+        editor.create_model(LeasedThing)
+    yield LeasedThing.objects.create()
+    with connection.schema_editor() as editor:
+        editor.delete_model(LeasedThing)
+
+
+def test_a_lease_is_kept_while_something_slow_is_asked_and_not_longer(shared_thing: LeasedThing) -> None:
+    epoch = leases.claim(LeasedThing, shared_thing.pk, owner="slow", seconds=0.6)
+    with leases.kept(LeasedThing, shared_thing.pk, epoch=epoch, seconds=0.6):
+        time.sleep(1.5)
+        assert leases.claim(LeasedThing, shared_thing.pk, owner="other", seconds=1) is None
+    eventually(lambda: leases.claim(LeasedThing, shared_thing.pk, owner="other", seconds=1), "it runs out", 5)
+
+
+def test_a_lease_that_was_taken_over_is_not_kept(shared_thing: LeasedThing) -> None:
+    epoch = leases.claim(LeasedThing, shared_thing.pk, owner="slow", seconds=0.3)
+    LeasedThing.objects.filter(pk=shared_thing.pk).update(epoch=epoch + 1, owner="other", lease_until=None)
+    with leases.kept(LeasedThing, shared_thing.pk, epoch=epoch, seconds=0.3):
+        time.sleep(0.5)
+    shared_thing.refresh_from_db()
+    assert (shared_thing.owner, shared_thing.lease_until) == ("other", None)
