@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -158,4 +159,14 @@ def _host(folder: Path, name: str, running: contextlib.ExitStack) -> Host:
         process = subprocess.Popen(command, cwd=where, stdout=log, stderr=log, env=os.environ | tools.ssh_env())
         running.callback(process.wait, 10)
         running.callback(process.terminate)
+    eventually(lambda: _answers(port), f"the server of {name} answers", 30)
     return Host(name, port, root)
+
+
+def _answers(port: int) -> bool:
+    """Whether an SSH server says hello there; before it does, its port may also be given to another host."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False

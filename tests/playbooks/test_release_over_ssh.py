@@ -42,7 +42,7 @@ def starts(site: Site) -> set[int]:
     return {host.starts for host in site.hosts}
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
 def test_releases_over_ssh_restart_each_process_once_per_step(tmp_path, count):
     known = packages(tmp_path)
     with ssh_site(tmp_path, count) as site:
