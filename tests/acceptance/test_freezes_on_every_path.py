@@ -56,7 +56,7 @@ def people(small_estate: Any) -> dict[str, Any]:
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of batches whose run would have been queued."""
     found: list[int] = []
-    monkeypatch.setattr(dispatch, "queue", lambda release, batch, nodes, purpose: found.append(batch.number))
+    monkeypatch.setattr(dispatch, "queue_deploy", lambda release, batch, nodes: found.append(batch.number))
     return found
 
 

@@ -1,7 +1,8 @@
 """An estate on paper: nodes and runner processes as rows and dictionaries, so that the engine can be interrupted at every step.
 
 Nodes obey the rules that real agents do: a key is executed once, an epoch below the highest one seen is refused. Runs obey the
-rules of real runners: claimed with an epoch, every write conditional on it, gone when killed. Only the processes are missing.
+rules of real runners: claimed with an epoch, every write conditional on it, no further node beyond the budget, gone when killed.
+Only the processes are missing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class PaperNode:
     keys: set[str] = field(default_factory=set)
     reachable: bool = True
     refuses: bool = False
+    silent: bool = False  # its run says nothing of it
+    begun: int = 0
 
     def act(self, key: str, epoch: int, version: str) -> str:
         """What the agent answers: ok, failed (refused) or unreachable."""
@@ -96,20 +99,27 @@ class Paper:
         return bool(Run.objects.filter(pk=pk, epoch=epoch, state=RunState.RUNNING).update(**values))
 
     def _end_of(self, run: Run, epoch: int) -> str | None:
-        failed = False
+        lost = 0
         for seq, target in enumerate(run.targets, start=1):
             if run.cancel_requested_at:
                 return RunState.CANCELLED
+            if run.budget is not None and lost > run.budget:
+                break
             if self.die_after is not None and seq > self.die_after:
                 self.die_after = None
                 return None
+            node = self.nodes[target["name"]]
+            node.begun += target["vars"]["release_version"] == NEW
+            if node.silent:
+                lost += 1
+                continue
             status = self._act(target["name"], target["vars"])
-            failed |= status != "ok"
+            lost += status != "ok"
             if self.write(run.pk, epoch, heartbeat_at=now()):
                 RunEvent.objects.create(
                     run=run, seq=seq, at=now(), host=target["name"], task="t", status=status, data={}
                 )
-        return RunState.FAILED if failed else RunState.DONE
+        return RunState.FAILED if lost else RunState.DONE
 
     def _act(self, name: str, said: dict[str, Any]) -> str:
         node = self.nodes[name]
@@ -146,7 +156,7 @@ class Paper:
         observed_up()
         self.executed.clear()
         for node in self.nodes.values():
-            node.version, node.reachable, node.refuses = OLD, True, False
+            node.version, node.reachable, node.refuses, node.silent, node.begun = OLD, True, False, False, 0
         self.live.clear()
         self.outcomes.clear()
         self.die_after = None
@@ -185,8 +195,8 @@ def wish(folder: Path, service: str, count: int, expression: str = "1, 100%", **
     return PartWish(found, NEW, expression, list(names[:count]), **more)
 
 
-def approved(people: dict[str, Any], *wishes: PartWish, **more: Any) -> Release:
-    """A release that may start; it soaks for no time."""
+def approved(people: dict[str, Any], *wishes: PartWish, code: str = "", **more: Any) -> Release:
+    """A release that may start; it soaks for no time. `code` of the approver's second factor, which a high risk asks for."""
     ticket = changes.ticket_create(
         actor=people["lin"], title="new versions", kind="normal", services=[item.service for item in wishes], reason="r"
     )
@@ -194,7 +204,7 @@ def approved(people: dict[str, Any], *wishes: PartWish, **more: Any) -> Release:
         actor=people["lin"], ticket=ticket, parts=wishes, **{"most_flow_share": 1.0, **more}
     )
     ticket = changes.ticket_submit(actor=people["lin"], ticket=ticket)
-    changes.ticket_approve(actor=people["chen"], ticket=ticket, reason="read", seen=ticket.content_digest)
+    changes.ticket_approve(actor=people["chen"], ticket=ticket, reason="read", seen=ticket.content_digest, code=code)
     Release.objects.filter(pk=release.pk).update(soak_s=0)
     release.refresh_from_db()
     return release
