@@ -68,7 +68,7 @@ class NodeAgent:
         return self._get("diagnostics")
 
     def actions(self) -> dict:
-        """{actions: {key: {action, epoch, times_requested, times_executed, …}}}: proof of what was done, and how often."""
+        """{actions: {key: {action, epoch, at, finished, times_requested, times_executed, …}}}: proof of what was done, and how often."""
         return self._get("actions")
 
     def replica(self) -> dict:

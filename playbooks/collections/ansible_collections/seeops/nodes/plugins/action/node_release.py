@@ -96,11 +96,19 @@ class Step:
         self._wait("serving", ("up",))
 
     def _drained_by_us(self) -> bool:
-        """Also what the step of the way there had drained, when this is the step back: a killed run may have left it so."""
-        key, actions = self.options["key"], self.agent.get("actions").get("actions", {})
-        drained = any(f"{one}/drain" in actions for one in (key, key.replace("/rollback/", "/deploy/")))
-        put_back = any(f"{one}/undrain" in actions for one in (key, key.replace("/rollback/", "/deploy/")))
-        return drained and not put_back
+        """Whether the last that took the node out of rotation was a step of this release, on the way there or back, which has
+        not put it back: a killed run may have left it so. Whoever drained it later meant to."""
+        moves = [
+            (entry["at"], key, entry)
+            for key, entry in self.agent.get("actions").get("actions", {}).items()
+            if entry["action"] in ("drain", "undrain")
+        ]
+        if not moves:
+            return False
+        _at, last, entry = max(moves, key=lambda move: move[0])
+        own = self.options["key"]
+        ours = last.rpartition("/")[0] in (own, own.replace("/rollback/", "/deploy/"))
+        return ours and (entry["action"] == "drain" or not entry["finished"])
 
     def _act(self, step: str, path: str, **body: object) -> None:
         began = time.monotonic()
