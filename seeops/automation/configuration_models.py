@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,20 @@ TOUCHED = (
     RowState.ROLLBACK_FAILED,
     RowState.ROLLING_BACK,
 )
+
+
+# The last line of change control: no node begins to be changed while its service is frozen, whoever writes it. What has begun may
+# end, and putting back what a node had is never stopped. The function is made by the migrations of change control.
+_NOT_WHILE_FROZEN = """
+IF NEW.state = 'applying' AND (TG_OP = 'INSERT' OR OLD.state <> 'applying') THEN
+    SELECT n.name, f.title INTO node, frozen_by
+    FROM inventory_node n, changes_frozen_by(ARRAY[n.service_id], clock_timestamp()) f WHERE n.id = NEW.node_id;
+    IF frozen_by IS NOT NULL THEN
+        RAISE EXCEPTION 'configuration of % is not changed: production is frozen (%)', node, frozen_by;
+    END IF;
+END IF;
+RETURN NEW;
+"""
 
 
 class ConfigurationContent(models.Model):
@@ -141,6 +156,12 @@ class ConfigurationRow(models.Model):
         ordering = ["batch", "node__name"]
         constraints = [models.UniqueConstraint(fields=["change", "node"], name="configuration_row_once")]
         indexes = [models.Index(fields=["change", "batch"])]
+        triggers = [
+            pgtrigger.Trigger(
+                name="not_while_frozen", when=pgtrigger.Before, operation=pgtrigger.Insert | pgtrigger.UpdateOf("state"),
+                func=_NOT_WHILE_FROZEN, declare=[("node", "text"), ("frozen_by", "text")],
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.change_id} {self.node_id} {self.state}"

@@ -19,7 +19,15 @@ from seeops.audit.selectors import verify_chain
 from seeops.automation import clockwork, runner, scheduling
 from seeops.automation import services as automation
 from seeops.automation import tasks as automation_tasks
-from seeops.automation.models import Run, RunState, Schedule, ScheduleMoment, Workflow
+from seeops.automation.models import (
+    ConfigurationChange,
+    ConfigurationRow,
+    Run,
+    RunState,
+    Schedule,
+    ScheduleMoment,
+    Workflow,
+)
 from seeops.automation.workflows import commands, versions
 from seeops.automation.workflows import engine as workflow_engine
 from seeops.changes import freezes, glass, guard
@@ -223,6 +231,35 @@ def test_the_command_line_and_plain_sql_are_refused_by_the_database(people, node
     for line in lines:
         with pytest.raises(DatabaseError, match="production is frozen"), transaction.atomic():
             line()
+
+
+def test_configurations_are_refused_by_the_database_and_put_back_all_the_same(people, node, other):
+    """The freeze begins between the look of the worker and its write."""
+    change = ConfigurationChange.objects.create(number="CFG-1", title="x", reason="r", created_by=people["lin"])
+    waits, moves, elsewhere = (
+        ConfigurationRow.objects.create(change=change, node=of, state=state)
+        for of, state in ((node, "pending"), (other, "applying"), (_of_another_service(node, other), "pending"))
+    )
+    freeze(people, services=[node.service, other.service])
+
+    def to(row: ConfigurationRow, state: str) -> int:
+        with transaction.atomic():
+            return ConfigurationRow.objects.filter(pk=row.pk).update(state=state)
+
+    with pytest.raises(DatabaseError, match=f"configuration of {node.name} is not changed: production is frozen"):
+        to(waits, "applying")
+    with pytest.raises(DatabaseError, match="production is frozen"), transaction.atomic():
+        ConfigurationRow.objects.create(change=change, node=_peer(node), state="applying")
+    assert to(elsewhere, "applying"), "another service is not frozen"
+    assert [to(moves, state) for state in ("applying", "done", "rolling_back", "rolled_back")] == [1, 1, 1, 1]
+
+
+def _of_another_service(*nodes: Node) -> Node:
+    return Node.objects.exclude(service__in=[node.service_id for node in nodes]).order_by("name").first()
+
+
+def _peer(node: Node) -> Node:
+    return Node.objects.filter(service=node.service_id).exclude(pk=node.pk).order_by("name").first()
 
 
 def other_ticket(people: dict[str, Any]) -> int:
