@@ -61,9 +61,9 @@ def counts(change: ConfigurationChange) -> dict[str, int]:
     return dict.fromkeys(RowState.values, 0) | dict(Counter(change.rows.values_list("state", flat=True)))
 
 
-def waiting() -> int:
+def stopped() -> QuerySet[ConfigurationChange]:
     """Changes that stopped half done: somebody must finish or roll them back."""
-    return ConfigurationChange.objects.filter(state__in=CHANGE_REVERSIBLE).exclude(state=ChangeState.DONE).count()
+    return ConfigurationChange.objects.filter(state__in=CHANGE_REVERSIBLE).exclude(state=ChangeState.DONE)
 
 
 @dataclass(frozen=True)

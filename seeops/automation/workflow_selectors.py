@@ -110,14 +110,14 @@ def compared(version: WorkflowVersion, number: int | None = None) -> Difference 
     return Difference(other, difference.changes(before, after), difference.lines(before, after))
 
 
-def waiting_for(person: Any) -> int:
-    """How many runs wait for this person: those that ask their roles, and held ones that they started."""
+def waiting_runs(person: Any) -> QuerySet[WorkflowRun]:
+    """Runs that wait for this person: those that ask their roles, and held ones that they started."""
     asked = StepRun.objects.filter(state="waiting", kind="approval", parameters__role__in=list(person.roles))
     asked = (
         asked.exclude(run__started_by=person).exclude(run__version__created_by=person).exclude(decisions__person=person)
     )
     held = Q(state="holding", started_by=person)
-    return WorkflowRun.objects.filter(held | Q(pk__in=asked.values("run"))).count()
+    return WorkflowRun.objects.filter(held | Q(pk__in=asked.values("run")))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from seeops.accounts import rights
+
+
+@dataclass
+class Asking:
+    """One drawing of the rail for a person; what several items need is asked once."""
+
+    person: Any
+
+    @cached_property
+    def automation(self) -> Any:
+        from seeops.automation import rail
+
+        return rail.waiting(self.person)
 
 
 @dataclass(frozen=True)
@@ -19,7 +33,7 @@ class Item:
     label: Any
     url_name: str
     needs: str
-    count: Callable[[Any], int] | None = None
+    count: Callable[[Asking], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,63 +44,57 @@ class Place:
     items: list[Item] = field(default_factory=list)
 
 
-def _nodes_failing(person: Any) -> int:
+def _nodes_failing(asking: Asking) -> int:
     """Nodes that are down, paused or unknown: somebody must look."""
     from seeops.inventory import selectors
 
     return selectors.nodes_failing()
 
 
-def _alerts(person: Any) -> int:
+def _alerts(asking: Asking) -> int:
     from seeops.alerts import selectors
 
     return selectors.needing_somebody()
 
 
-def _tickets(person: Any) -> int:
+def _tickets(asking: Asking) -> int:
     from seeops.changes import selectors
 
-    return selectors.waiting_for(person)
+    return selectors.waiting_for(asking.person)
 
 
-def _reviews(person: Any) -> int:
+def _reviews(asking: Asking) -> int:
     """Openings of break-glass that this person should review."""
     from seeops.changes import selectors
 
-    return selectors.reviews_waiting(person)
+    return selectors.reviews_waiting(asking.person)
 
 
-def _releases(person: Any) -> int:
+def _releases(asking: Asking) -> int:
     from seeops.releases import selectors
 
     return selectors.releases_waiting()
 
 
-def _capacity(person: Any) -> int:
+def _capacity(asking: Asking) -> int:
     """1 while the newest measured capacity is below what is asked."""
     from seeops.capacity import selectors
 
     return selectors.short_of_capacity()
 
 
-def _workflows(person: Any) -> int:
-    from seeops.automation import workflow_selectors
-
-    return workflow_selectors.waiting_for(person)
+def _workflows(asking: Asking) -> int:
+    return asking.automation.workflows
 
 
-def _inspections(person: Any) -> int:
+def _inspections(asking: Asking) -> int:
     """1 while the inspection that should be there is missing, incomplete or bad."""
-    from seeops.automation import inspection_selectors
-
-    return inspection_selectors.needing_somebody()
+    return asking.automation.inspections
 
 
-def _configurations(person: Any) -> int:
+def _configurations(asking: Asking) -> int:
     """Changes of configuration that stopped half done."""
-    from seeops.automation import configuration_selectors
-
-    return configuration_selectors.waiting()
+    return asking.automation.configurations
 
 
 PLACES: list[Place] = [
@@ -154,9 +162,9 @@ PLACES: list[Place] = [
 
 def rail(person: Any, path: str) -> list[dict[str, Any]]:
     """The rail for `person`, with the page at `path` marked: [{label, icon, count, current, items: [...]}]."""
-    places = []
+    places, asking = [], Asking(person)
     for place in PLACES:
-        items = [_entry(item, person, path) for item in place.items if rights.allowed(person, item.needs)]
+        items = [_entry(item, asking, path) for item in place.items if rights.allowed(person, item.needs)]
         if items:
             places.append(
                 {
@@ -172,12 +180,12 @@ def rail(person: Any, path: str) -> list[dict[str, Any]]:
     return places
 
 
-def _entry(item: Item, person: Any, path: str) -> dict[str, Any]:
+def _entry(item: Item, asking: Asking, path: str) -> dict[str, Any]:
     url = reverse(item.url_name)
     return {
         "label": item.label,
         "url": url,
-        "count": item.count(person) if item.count else 0,
+        "count": item.count(asking) if item.count else 0,
         "current": path == url or (url != "/" and path.startswith(url)),
     }
 

@@ -84,7 +84,7 @@ def test_an_experiment_says_why_it_may_not_start(run: ExperimentRun, on_call: An
 def test_a_run_is_readable_in_every_part(
     run: ExperimentRun, on_call: Any, tab: str, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(29):
+    with django_assert_max_num_queries(26):
         page = text(signed_in(on_call), f"/experiments/runs/{run.pk}/?tab={tab}")
     assert run.number in page
 
