@@ -82,7 +82,7 @@ def valkey_url() -> str:
 
 @pytest.fixture(scope="session")
 def product() -> Iterator[Product]:
-    """A whole running product with 1,200 nodes, begun from an empty folder, ended with the session.
+    """A whole running product with 1,200 nodes, begun from an empty folder, running whenever a test begins, ended with the session.
 
     While writing tests, start one yourself and name it: SEEOPS_TEST_PRODUCT=FOLDER:BASE_PORT; it is left running.
     """
@@ -93,6 +93,13 @@ def product() -> Iterator[Product]:
     running = Product(SHARED_VAR / "test-product").start(clean=True)
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _product_runs(request: pytest.FixtureRequest) -> None:
+    """A test may end with a stopped product; whichever uses it next starts it."""
+    if "product" in request.fixturenames:
+        request.getfixturevalue("product").ensure_running()
 
 
 @pytest.fixture(scope="session")

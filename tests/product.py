@@ -66,6 +66,11 @@ class Product:
             raise RuntimeError(f"The test product did not become ready:\n{text}\n{self.logs()}")
         return self
 
+    def ensure_running(self) -> None:
+        """Start it again when the test before has left it stopped; one that was named from outside is nobody's to start."""
+        if self.process is not None and self.process.poll() is not None:
+            self.start()
+
     def stop(self) -> None:
         """Stop as Ctrl-C does. Raises RuntimeError when a process is left."""
         if self.process is not None and self.process.poll() is None:

@@ -113,7 +113,6 @@ def test_down_ends_a_start_in_another_terminal_without_complaint(product: Produc
     assert product.process.wait(90) == 0
     assert "Stopped from elsewhere." in product.output.read_text()
     assert members(product.instance.var) == []
-    product.start()
 
 
 def test_busy_port_is_one_sentence(tmp_path) -> None:
