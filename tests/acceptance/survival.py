@@ -213,9 +213,11 @@ def kill(product: Product, name: str) -> dt.datetime:
         victims = walks.runners(product)
     else:
         mains = [psutil.Process(product.pid(one)) for one in programs_of(name)]
-        # PostgreSQL ends its own children when their parent is gone; a worker is its pool of processes.
+        # PostgreSQL ends its own children when their parent is gone; a worker is its pool of processes, and not the runs
+        # that it has started: their processes and playbooks live on.
         pools = [child for main in mains if "worker" in name for child in main.children(recursive=True)]
-        victims = [*mains, *(child for child in pools if not _is_runner(child))]
+        spared = {process.pid for child in pools if _is_runner(child) for process in (child, *_below(child))}
+        victims = [*mains, *(child for child in pools if child.pid not in spared)]
     moment = dt.datetime.now(dt.UTC)
     for victim in victims:
         with contextlib.suppress(ProcessLookupError):
@@ -232,6 +234,12 @@ def _is_runner(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return any("seeops.automation" in word and "celery" not in word for word in process.cmdline())
     return False
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.Error):
+        return list(process.children(recursive=True))
+    return []
 
 
 def picked_up(product: Product, glass: Glass, pk: int, phase: str, killed_at: dt.datetime, run_id: int | None) -> float:

@@ -19,7 +19,7 @@ SERVICE = "session"
 NODES = 6
 OLD, NEW = "1.0.0", "1.1.0"
 # One batch that soaks shortly is enough to be killed in: whether the verdict is worth anything is not asked here.
-SHORT_SOAK_S = 10
+SHORT: dict[str, Any] = {"expression": "100%", "soak_s": 10}
 FORGOTTEN_S = 3 * PICKED_UP_WITHIN_S
 
 
@@ -120,7 +120,7 @@ def test_a_release_survives_the_death_of_any_process(product: Product) -> None:
     wish = Wish(SERVICE, NEW, some_nodes(product, rng, SERVICE))
     survived = Survived()
     with survival.looking(product) as glass:
-        pk, end = live(product, glass, wish, kills, survived, expression="100%", soak_s=SHORT_SOAK_S)
+        pk, end = live(product, glass, wish, kills, survived, **SHORT)
         judge(survived)
         judge_end(glass, pk, end, kills)
         check(product, glass, wish, pk, end)
@@ -137,7 +137,7 @@ def test_a_release_survives_the_death_of_every_process_in_every_phase(product: P
             for phases in (GIVEN_UP, CARRIED_THROUGH):
                 wish = Wish(SERVICE, NEW, some_nodes(product, rng, SERVICE))
                 kills = dict.fromkeys(phases, process)
-                pk, end = live(product, glass, wish, kills, survived)
+                pk, end = live(product, glass, wish, kills, survived, **SHORT)
                 survived.show()
                 judge_end(glass, pk, end, kills)
                 check(product, glass, wish, pk, end)
