@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -223,6 +224,11 @@ def _fetch(base: str, path: str, params: dict[str, str]) -> dict[str, Any]:
             answer = _session().get(url, params=params, timeout=limits)
         body = answer.json()
     except requests.JSONDecodeError as error:
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:  # so it answers while it reads its own log at a start
+            raise Unavailable(
+                _("Prometheus at %(url)s is starting or stopping: what it measures is unknown until it serves.")
+                % {"url": base}
+            ) from error
         raise Unavailable(
             _("Prometheus at %(url)s answered %(status)d with something that is not JSON: is it Prometheus?")
             % {"url": base, "status": answer.status_code}

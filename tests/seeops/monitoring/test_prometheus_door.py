@@ -73,6 +73,12 @@ def test_answers_that_are_none_mean_unavailable(stub: PrometheusStub, answer: tu
         prometheus.query("x")
 
 
+def test_a_server_that_is_starting_is_said_to_be(stub: PrometheusStub) -> None:
+    stub.answer = lambda path, params: (503, b"Service Unavailable")
+    with pytest.raises(Unavailable, match="starting or stopping"):
+        prometheus.query("up")
+
+
 def test_a_server_without_a_connection_is_tried_once_for_many_questions(settings, monkeypatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
