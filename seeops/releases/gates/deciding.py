@@ -45,8 +45,12 @@ def replays(found: Sequence[Replay], shards: Collection[int], declared: Collecti
     if absent := sorted(set(declared) - seen):
         return Decision(INCONCLUSIVE, f"declared, but no journal of the day shows it: {absent[0]}")
     commands = sum(replay.commands for replay in ended)
-    what = f"exactly the {len(seen)} declared kinds of differences" if seen else "identical events"
-    return Decision(PASSED, f"{what} on {len(ended)} shards, {commands:,} commands replayed")
+    if not seen:
+        return Decision(PASSED, f"identical events on {len(ended)} shards, {commands:,} commands replayed")
+    text = (
+        f"exactly the {len(seen)} declared kinds of differences on {len(ended)} shards, {commands:,} commands replayed"
+    )
+    return Decision(PASSED, text)
 
 
 def _undeclared(replay: Replay, declared: Collection[str]) -> str:
