@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from seeops.accounts import rights
 from seeops.core.errors import InvalidInput
 from seeops.core.http import done
-from seeops.releases import backtest, judge_profiles
+from seeops.releases import backtest, judge_profiles, judge_wording
 from seeops.releases.judge_models import JudgeProfile
 from seeops.releases.judge_settings import JudgeSettings, parsed
 
@@ -62,7 +62,13 @@ def _fields(used: JudgeSettings) -> list[dict[str, Any]]:
     """Every setting with its value here, in force, and whether it is a switch."""
     force = asdict(judge_profiles.in_force())
     return [
-        {"name": item.name, "value": value, "in_force": force[item.name], "switch": isinstance(value, bool)}
+        {
+            "name": item.name,
+            "title": judge_wording.WORDS[item.name],
+            "value": value,
+            "in_force": force[item.name],
+            "switch": isinstance(value, bool),
+        }
         for item in fields(JudgeSettings)
         for value in [getattr(used, item.name)]
     ]

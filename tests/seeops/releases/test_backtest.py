@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from seeops.changes import services as changes
 from seeops.core.clock import now
 from seeops.core.errors import Forbidden, InvalidInput, RuleViolation
 from seeops.inventory.models import Service, Version
-from seeops.releases import backtest, judge_profiles, judging, services, states
+from seeops.releases import backtest, judge_profiles, judge_wording, judging, services, states
 from seeops.releases.judge_models import JudgeProfile
 from seeops.releases.judge_settings import JudgeSettings, parsed
 from seeops.releases.models import Batch, Release, Verdict
@@ -128,6 +129,8 @@ def test_the_page_asks_as_often_for_one_verdict_as_for_many_and_is_paged(
     oldest = sorted(Verdict.objects.values_list("pk", flat=True), reverse=True)[backtest.PAGE - 1]
     assert f"before={oldest}" in page.content.decode()
     assert client.get(f"/releases/judge/?before={oldest}").status_code == 200
+    assert set(judge_wording.WORDS) == {item.name for item in fields(JudgeSettings)}
+    assert all(str(words) in unescape(page.content.decode()) for words in judge_wording.WORDS.values())
     refused = client.get("/releases/judge/?duration_margin=0.9")
     assert "duration_margin: must be at least 0 and below duration_bound" in refused.content.decode()
 
