@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from seeops.accounts import rights
-from seeops.changes import approvers, states
+from seeops.changes import approvers, gate_words, states
 from seeops.changes.models import Approval, BreakGlass, ChangeTicket, Reversibility
 from seeops.core.clock import now
 from seeops.core.errors import SeeOpsError
@@ -73,16 +73,9 @@ def plan_parts(ticket: ChangeTicket) -> list[dict[str, Any]]:
     ]
 
 
-def plan_gates(ticket: ChangeTicket) -> list[str]:
-    """What must be passed besides the judge, one line each: the name of the gate and its settings."""
-    lines = []
-    for name, told in (ticket.plan.get("gates") or {}).items():
-        if told:
-            settings = told.items() if isinstance(told, dict) else ()
-            lines.append(
-                f"{name} · " + ", ".join(f"{key} {value}" for key, value in settings if value not in (None, "", [], {}))
-            )
-    return lines
+def plan_gates(ticket: ChangeTicket) -> list[tuple[str, list[str]]]:
+    """What must be passed besides the judge: the name of each gate and what it asks for, in sentences."""
+    return gate_words.lines(ticket.plan.get("gates") or {})
 
 
 def open_glasses() -> QuerySet[BreakGlass]:
