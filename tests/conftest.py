@@ -11,8 +11,8 @@ import django
 import pytest
 from django.conf import settings
 
-from seeops.bootstrap import tools
 from seeops.bootstrap.paths import SHARED_VAR
+from tests import chromium
 from tests.embedded import Servers
 from tests.migrated import MigratedRows, has_transactions_of_its_own, migrate_template
 from tests.order import longest_first
@@ -102,18 +102,8 @@ def _product_runs(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("product").ensure_running()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium that talks to nobody but the pages it is shown."""
-    from playwright.sync_api import sync_playwright
-
-    # The browser's driver keeps a loop in this thread until the session ends, and Django would take the tests for coroutines.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    quiet += ["--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(tools.chromium_path()), env=tools.chromium_env(), args=quiet
-        )
-        yield chromium
-        chromium.close()
+    """A headless Chromium for the tests of one file: those of the next may run a loop of their own."""
+    with chromium.running() as found:
+        yield found

@@ -1,4 +1,4 @@
-"""A small real cluster for the experiments: three centres, six replicas, customers; started once."""
+"""A small real cluster for the experiments: three centres, six replicas, customers; started once for a file of tests."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def free_base() -> int:
     raise RuntimeError("no free ports for a cluster")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The endpoints file of a cluster whose customers are being served."""
+    """The endpoints file of a cluster whose customers are being served; gone before the tests of other files, which it would slow."""
     state = tmp_path_factory.mktemp("cluster")
     command = [sys.executable, "-m", "trading_sim", "up", "--state", str(state), "--base-port", str(free_base())]
     command += ["--scale", str(SCALE), "--foreground"]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import chromium
 from tests.e2e import walks
 from tests.product import Product
 
@@ -77,6 +78,13 @@ def sign_in(
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{product.console}/")
     return page, watched
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One headless Chromium for all walks."""
+    with chromium.running() as found:
+        yield found
 
 
 @pytest.fixture

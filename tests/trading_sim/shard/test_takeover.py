@@ -129,6 +129,7 @@ def test_on_real_processes(shard: ShardProcesses, tmp_path: Path, capsys: pytest
             f"http://{shard.http[REMOTE]}/takeover", json={"confirm": "SZ-A", "owner": "x", "reason": "y"}, timeout=5
         )
         assert wrong.status_code == 400
+        eventually(lambda: all((shard.directory / name).is_dir() for name in LOST), "both have journals to lose")
         for name in LOST:
             shard.kill(name)
         began = time.monotonic()
