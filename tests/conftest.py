@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -24,6 +25,9 @@ SERVERS = Servers.claim()
 django.setup()
 # Hundreds of tests make people, and the rounds of the product's hash would be most of their time.
 settings.PASSWORD_HASHERS = ["tests.hashing.OneRound"]
+# Four workers share two cores: an example may take long, and the time limit of the whole test stands.
+hypothesis.settings.register_profile("unhurried", parent=hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("unhurried")
 MIGRATED_ROWS = pytest.StashKey[MigratedRows]()
 
 
