@@ -95,9 +95,15 @@ _FREEZE_TIMES = (
 )  # fmt: skip
 _FREEZE_FIELDS = (*_FREEZE_TIMES, "services", "domains", "chains")
 _FREEZE_LABELS = {
-    "first_month": _("first day of the year's freeze: month"), "first_day": _("day"),
-    "last_month": _("last day of it: month"), "last_day": _("day"),
+    "first_month": _("First day of it, month"), "first_day": _("First day of it, day"),
+    "last_month": _("Last day of it, month"), "last_day": _("Last day of it, day"),
 }  # fmt: skip
+_NEEDED_BY = {
+    FreezeKind.ONCE: {"starts_at", "ends_at"},
+    FreezeKind.SESSION: {"from_time", "until_time"},
+    FreezeKind.YEARLY: {"first_month", "first_day", "last_month", "last_day"},
+    FreezeKind.BEFORE_BREAK: {"sessions", "break_days"},
+}
 _FREEZE_WIDGETS = {
     "from_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     "until_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
@@ -124,12 +130,13 @@ class FreezeForm(forms.Form):
 
     def needed(self) -> set[str]:
         """The names of the fields that the chosen kind needs."""
-        return {
-            FreezeKind.ONCE: {"starts_at", "ends_at"},
-            FreezeKind.SESSION: {"from_time", "until_time"},
-            FreezeKind.YEARLY: {"first_month", "first_day", "last_month", "last_day"},
-            FreezeKind.BEFORE_BREAK: {"sessions", "break_days"},
-        }[FreezeKind(self.cleaned_data["kind"])]
+        return _NEEDED_BY[FreezeKind(self.cleaned_data["kind"])]
+
+    @property
+    def rows(self) -> list[tuple[forms.BoundField, str]]:
+        """The fields in order, each with the kind of freeze that needs it, or "" for what every kind has."""
+        kind_of = {name: kind.value for kind, names in _NEEDED_BY.items() for name in names}
+        return [(field, kind_of.get(field.name, "")) for field in self]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data

@@ -46,7 +46,10 @@ def test_the_page_says_that_the_calendar_is_not_in_force_and_an_administrator_pu
 
 def test_an_administrator_writes_freezes_corrections_stages_groups_and_templates(tiny, staff, client):
     client.force_login(staff["root"])
-    assert client.get("/changes/calendar/freezes/new/").status_code == 200
+    form = client.get("/changes/calendar/freezes/new/")
+    shown_for = {field.name: kind for field, kind in form.context["form"].rows if kind}
+    assert (shown_for["starts_at"], shown_for["until_time"], shown_for["last_day"]) == ("once", "session", "yearly")
+    assert all(f"of-kind of-{kind}" in form.content.decode() for kind in shown_for.values())
     values = {"title": "Listing", "reason": "a big listing", "kind": "once", "enabled": "on", "everywhere": "on",
               "starts_at": local(now()), "change_reason": "asked for"}  # fmt: skip
     incomplete = client.post("/changes/calendar/freezes/new/", values)
