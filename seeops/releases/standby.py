@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from django.db import DatabaseError, InterfaceError, connection
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 1.0
 # Twice the reconciler's period: while workers are there, nothing is left alone for so long.
 LEFT_ALONE_S = 4.0
+AT_ONCE = 4
 
 
 class Standby:
@@ -31,11 +33,8 @@ class Standby:
         self._clock = clock
         self._seen: dict[int, tuple[dt.datetime | None, float]] = {}
 
-    def look(self) -> list[int]:
-        """Advance what nobody has looked at for LEFT_ALONE_S. Returns keys of those that were advanced."""
-        return [pk for pk in self._left_alone() if engine.advance(pk)]
-
-    def _left_alone(self) -> list[int]:
+    def left_alone(self) -> list[int]:
+        """Keys of releases under way that nobody has looked at for LEFT_ALONE_S."""
         moment = self._clock()
         under_way = Release.objects.filter(state__in=(states.RUNNING, states.ROLLING_BACK))
         found: dict[int, tuple[dt.datetime | None, float]] = {}
@@ -54,11 +53,30 @@ def start(over: threading.Event) -> threading.Thread:
 
 
 def _keep(standby: Standby, over: threading.Event) -> None:
-    while not over.wait(EVERY_S):
-        try:
-            if advanced := standby.look():
-                log.warning("no worker looked after releases, the standby did", extra={"releases": advanced})
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("the standby cannot look at releases", extra={"error": str(error)})
-        finally:
-            connection.close()
+    # A judgement takes seconds: the next release must not wait for it.
+    busy: dict[int, Future[None]] = {}
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="releases-standby") as threads:
+        while not over.wait(EVERY_S):
+            for pk in _alone(standby):
+                if pk not in busy or busy[pk].done():
+                    busy[pk] = threads.submit(_advance, pk)
+
+
+def _alone(standby: Standby) -> list[int]:
+    try:
+        return standby.left_alone()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("the standby cannot look at releases", extra={"error": str(error)})
+        return []
+    finally:
+        connection.close()
+
+
+def _advance(pk: int) -> None:
+    try:
+        if engine.advance(pk):
+            log.warning("no worker looked after a release, the standby did", extra={"release": pk})
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("the standby could not advance a release", extra={"release": pk, "error": str(error)})
+    finally:
+        connection.close()

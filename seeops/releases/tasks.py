@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from typing import Any
 
+from celery import bootsteps
 from celery.signals import beat_init
+from kombu.exceptions import OperationalError
 
 from seeops.celery import app
 from seeops.releases import engine, holds, standby, starting
 from seeops.releases.gates import watch
+
+log = logging.getLogger(__name__)
+# Two workers together look as often as the clock does.
+OWN_CLOCK_S = 4.0
 
 
 @app.task
@@ -23,6 +31,26 @@ def releases_reconcile() -> None:
     for release_id in engine.active():
         engine.advance(release_id)
     watch.sweep()
+
+
+class OwnClock(bootsteps.StartStopStep):
+    """Each worker also has releases looked after by its own clock: the process that keeps the clock for all may be away."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Called again whenever the worker has found its broker again, which forgets what was to be repeated."""
+        consumer.timer.call_repeatedly(OWN_CLOCK_S, self.poke)
+
+    @staticmethod
+    def poke() -> None:
+        try:
+            releases_reconcile.apply_async(retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("poke lost, the next one comes", extra={"error": str(error)})
+
+
+app.steps["consumer"].add(OwnClock)
 
 
 @beat_init.connect(weak=False)
