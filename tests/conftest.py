@@ -36,7 +36,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever uses a whole product runs serially, after the others; of those, files that take long begin first."""
+    """Whoever uses a whole product runs serially, after the others; files that take long begin first."""
     for item in items:
         if "product" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.product)

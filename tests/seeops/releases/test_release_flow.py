@@ -205,6 +205,7 @@ def test_a_failing_version_is_rolled_back_where_it_was_brought_and_nowhere_else(
     assert sum(switches(estate_here, release).values()) == 1
     release.ticket.refresh_from_db()
     assert release.ticket.state == "failed"
+    just_observed()
     fresh = services.release_retry(actor=people["lin"], release=release)
     with pytest.raises(RuleViolation, match="needs an approval"):
         services.release_start(actor=people["lin"], release=fresh)
