@@ -15,6 +15,8 @@ from seeops.releases.waves import Touched, Wave
 # What is not known counts as serving, as it did when the plan was made: a centre that does not answer for a moment must not have
 # all its nodes taken out at once.
 PRESENT = (NodeState.UP, NodeState.UNKNOWN)
+# Shares of a plan have four digits each.
+ROUNDED = 0.0005
 
 
 def next_wave(release: Release, touched: Sequence[BatchNode]) -> tuple[list[BatchNode], int]:
@@ -56,12 +58,12 @@ def _room(part: ReleasePart, states_now: dict[str, tuple[str, str]]) -> dict[str
 
 
 def _most_by_flow(release: Release, numbers: set[int]) -> int | None:
-    """How many nodes may be out so that they carry no more of a chain's flow than the plan allows; None when they carry none."""
+    """How many nodes of these batches may be out so that they carry no more of a chain's flow than the plan allows; None when all of
+    them may."""
     batches = [batch for part in release.plan["parts"] for batch in part["batches"] if batch["number"] in numbers]
-    shares = [
-        batch["blast"]["at_once"] / min(batch["concurrency"], len(batch["nodes"]))
-        for batch in batches
-        if batch.get("blast")
-    ]
+    allowed, blasts = release.plan.get("most_flow_share", 1.0), [batch for batch in batches if batch.get("blast")]
+    if sum(batch["blast"]["served"] for batch in blasts) <= allowed + ROUNDED:
+        return None
+    shares = [batch["blast"]["at_once"] / min(batch["concurrency"], len(batch["nodes"])) for batch in blasts]
     largest = max(shares, default=0.0)
-    return math.floor(release.plan.get("most_flow_share", 1.0) / largest) if largest > 0 else None
+    return math.floor(allowed / largest) if largest > 0 else None

@@ -90,14 +90,15 @@ def test_a_node_that_is_down_goes_back_first_and_takes_nothing_from_its_centre(f
     assert names(runs_back()[0])[0] == down.name
 
 
-def test_no_more_nodes_are_out_than_carry_the_flow_that_the_plan_allows(four, paper, people):
+@pytest.mark.parametrize(("allowed", "at_once"), [(0.25, 2), (0.05, 1), (0.3, 3)])
+def test_no_more_nodes_are_out_than_carry_the_flow_that_the_plan_allows(four, paper, people, allowed, at_once):
     plan = four.plan
     for batch in plan["parts"][0]["batches"]:
-        batch["blast"] = {**batch["blast"], "at_once": 0.1}
-    Release.objects.filter(pk=four.pk).update(plan={**plan, "most_flow_share": 0.25})
+        batch["blast"] = {**batch["blast"], "at_once": 0.1, "served": 0.1}
+    Release.objects.filter(pk=four.pk).update(plan={**plan, "most_flow_share": allowed})
     services.release_abort(actor=people["lin"], release=four, reason="stop")
     until(paper, four, states.ABORTED)
-    assert [run.concurrency for run in runs_back()] == [2]
+    assert [run.concurrency for run in runs_back()] == [at_once]
 
 
 def test_what_leans_on_another_service_goes_back_before_it(paper, people, tmp_path):
