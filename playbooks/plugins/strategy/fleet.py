@@ -331,7 +331,10 @@ class Round:
         fields = ForkingPickler.loads(result.task_fields)
         raw = self.strategy._convert_wire_task_result_to_raw(
             _WireTaskResult(
-                host_name=result.host_name, task_uuid=result.task_uuid, return_data=result.return_data, task_fields=fields
+                host_name=result.host_name,
+                task_uuid=result.task_uuid,
+                return_data=result.return_data,
+                task_fields=fields,
             )  # fmt: skip
         )
         if result.kind is not None:
