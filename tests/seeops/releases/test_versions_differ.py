@@ -9,7 +9,7 @@ import pytest
 
 from seeops.core.clock import now
 from seeops.inventory.models import Service
-from seeops.releases import differing, services, states
+from seeops.releases import batches, differing, services, states
 from seeops.releases.models import Release
 from seeops.releases.planning import PartWish
 from tests.estate import small_estate
@@ -25,7 +25,8 @@ def soaking(people: Any, paper: Paper, folder: Any, most_s: int | None) -> Relea
     service = Service.objects.get(name="quote-push")
     for number in (OLD, NEW):
         package(folder, service, number)
-    release = approved(people, PartWish(service, NEW, "1, 100%"), versions_differ_at_most_s=most_s)
+    wish = PartWish(service, NEW, "1, 100%", order=batches.CENTRES)
+    release = approved(people, wish, versions_differ_at_most_s=most_s)
     Release.objects.filter(pk=release.pk).update(soak_s=600)
     release = services.release_start(actor=people["lin"], release=release)
     while not release.batches.filter(state=states.SOAKING).exists():
@@ -50,7 +51,7 @@ def test_sites_that_differ_too_long_hold_the_release_until_a_person_gives_them_t
     assert look(paper, release).state == states.RUNNING
     release.batches.filter(number=1).update(soak_until=now())
     Release.objects.filter(pk=release.pk).update(soak_s=0)
-    release = until(paper, release, states.DONE)
+    release = until(paper, release, states.DONE, turns=120)
     assert not release.parts.filter(differs_since__isnull=False).exists(), "in the end both run the same"
 
 
@@ -68,9 +69,11 @@ def test_nodes_under_way_are_not_left_half_changed(people, paper, tmp_path):
         release = look(paper, release)
     differ_since(release, MOST_S + 1)
     assert look(paper, release).state == states.RUNNING
+    assert release.parts.filter(differs_since__isnull=False).exists(), "they differ all the while"
     paper.deaf = False
     Release.objects.filter(pk=release.pk).update(soak_s=0)
-    until(paper, release, states.DONE)
+    release = until(paper, release, states.HOLDING)
+    assert (release.hold_kind, release.batches.get(number=2).state) == (states.OF_VERSIONS, states.SOAKING)
 
 
 @pytest.mark.parametrize(
