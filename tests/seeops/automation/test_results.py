@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import psutil
@@ -112,14 +112,28 @@ def test_unreachable_nodes_spend_the_budget_and_the_rest_is_silent_not_done(own_
     assert selectors.log_verify(run).intact
 
 
-class SlowAgent(BaseHTTPRequestHandler):
+class Agents(ThreadingHTTPServer):
+    """One node is up and slow to say so; another one hangs up, but not before the slow one has answered once."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), OneAgent)
+        self.served = threading.Event()
+
+
+class OneAgent(BaseHTTPRequestHandler):
+    server: Agents
+
     def do_GET(self) -> None:
+        if "/gone/" in self.path:
+            self.server.served.wait(8)
+            return
         time.sleep(0.2)
         body = b'{"state": "up"}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.server.served.set()
 
     def log_message(self, *_said: object) -> None:
         pass
@@ -127,11 +141,11 @@ class SlowAgent(BaseHTTPRequestHandler):
 
 def test_slices_side_by_side_spend_one_budget(own_folder):
     """The second slice loses its nodes at once, and the first one stops for it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowAgent)
-    Thread(target=server.serve_forever, daemon=True).start()
-    good = f"http://127.0.0.1:{server.server_port}/nodes/good"
+    server = Agents()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    good, gone = (f"http://127.0.0.1:{server.server_port}/nodes/{name}" for name in ("good", "gone"))
     names = [f"n{number:03d}" for number in range(2 * slicing.WORTH)]
-    agents = [good] * slicing.WORTH + ["http://127.0.0.1:1/nodes/gone"] * slicing.WORTH
+    agents = [good] * slicing.WORTH + [gone] * slicing.WORTH
     run = carried_out(budget=3, concurrency=2, agents=dict(zip(names, agents, strict=True)))
     server.shutdown()
     server.server_close()
