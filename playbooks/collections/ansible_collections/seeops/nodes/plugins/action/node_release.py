@@ -58,6 +58,7 @@ class Step:
     def __init__(self, agent: Agent, options: dict, *, check: bool, diff: bool):
         self.agent, self.options, self.check, self.diff = agent, options, check, diff
         self.steps: list[dict] = []
+        self.seen: dict | None = None  # what the node said of itself after the last act, if it was asked since
 
     def run(self) -> dict:
         wanted, before = self.options["version"], self.agent.get("health")
@@ -111,13 +112,13 @@ class Step:
         return ours and (entry["action"] == "drain" or not entry["finished"])
 
     def _act(self, step: str, path: str, **body: object) -> None:
-        began = time.monotonic()
+        began, self.seen = time.monotonic(), None
         answer = self.agent.act(path, {**body, "key": f"{self.options['key']}/{step}", "epoch": self.options["epoch"]})
         self._note(step, began, replayed=bool(answer.get("replayed")))
 
     def _wait(self, step: str, states: tuple[str, ...]) -> None:
         began = time.monotonic()
-        self.agent.wait(states, self.options["timeout_s"])
+        self.seen = self.agent.wait(states, self.options["timeout_s"])
         self._note(step, began)
 
     def _note(self, step: str, began: float, *, replayed: bool = False) -> None:
@@ -125,7 +126,7 @@ class Step:
 
     def _verified(self, result: dict, wanted: str) -> dict:
         """Nothing is said to be done that the node itself does not confirm."""
-        after = self.agent.get("health")
+        after = self.seen or self.agent.get("health")
         result |= {"version": after.get("version"), "state": after.get("state"), "steps": self.steps}
         if after.get("version") != wanted:
             return result | {"failed": True, "msg": f"runs {after.get('version')} instead of {wanted} after the switch"}
