@@ -14,7 +14,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seeops.bootstrap import postgres, valkey
@@ -32,6 +32,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+# Below the ports that the kernel gives to outgoing connections, which may take any of those between a look and its use.
+FIRST_OF_ROWS, LAST_OF_ROWS = 22_000, 32_000
+
+
+def free_row(count: int) -> int:
+    """The first of `count` loopback ports in a row that nobody uses now."""
+    for _attempt in range(200):
+        first = FIRST_OF_ROWS + secrets.randbelow(LAST_OF_ROWS - FIRST_OF_ROWS - count)
+        with ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return first
+    raise RuntimeError(f"no {count} free ports in a row between {FIRST_OF_ROWS} and {LAST_OF_ROWS}")
 
 
 class Servers:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.embedded import free_row
 from tests.polling import eventually
 from trading_sim.protocol import topology_file
 from trading_sim.protocol.topology import Topology
@@ -82,22 +81,6 @@ def estate(db: None) -> dict[str, Any]:
     return described
 
 
-def _free_base() -> int:
-    """A port whose three successors are free."""
-    for _ in range(50):
-        with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            base = first.getsockname()[1]
-            try:
-                for port in (base + 1, base + 2, base + 3):
-                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except (OSError, OverflowError):
-                continue
-            return base
-    raise RuntimeError("no four free ports in a row")
-
-
 @dataclass
 class RunningCentre:
     """The process of SZ-A, with real agents; the other centres are not running."""
@@ -113,7 +96,7 @@ class RunningCentre:
 @pytest.fixture(scope="session")
 def centre_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCentre]:
     state = tmp_path_factory.mktemp("centre")
-    base = _free_base()
+    base = free_row(4)
     url = f"http://127.0.0.1:{base + 1}"
     command = [sys.executable, "-m", "trading_sim.cluster.centre_process", "--centre", "SZ-A", "--state", str(state)]
     command += ["--base-port", str(base), "--scale", str(SCALE), "--without-shards"]

@@ -18,7 +18,7 @@ import psutil
 import requests
 
 from seeops.environment import BASE_DIR
-from tests.embedded import free_port
+from tests.embedded import free_row
 from tests.polling import eventually
 
 NODES = int(os.environ.get("SEEOPS_BENCH_NODES", "1000"))
@@ -41,7 +41,7 @@ class Fleet:
 @contextlib.contextmanager
 def fleet(folder: Path, *, scale: float = SCALE_OF_A_THOUSAND) -> Iterator[Fleet]:
     """The agents of centre SZ-A, in a process of their own, all nodes up."""
-    base = free_port()
+    base = free_row(2)
     url = f"http://127.0.0.1:{base + 1}"
     command = [sys.executable, "-m", "trading_sim.cluster.centre_process", "--centre", "SZ-A", "--state", str(folder)]
     command += ["--base-port", str(base), "--scale", str(scale), "--without-shards"]

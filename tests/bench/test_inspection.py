@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.estate import _free_base, import_estate, observed_up, person
+from tests.embedded import free_row
+from tests.estate import import_estate, observed_up, person
 from tests.polling import eventually
 
 pytestmark = pytest.mark.bench
@@ -26,7 +27,7 @@ def centres(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Addresses of the three centre processes, all nodes up; shards do not run."""
     from seeops.automation import process as runners
 
-    base, started = _free_base(), []
+    base, started = free_row(4), []
     found = {code: f"http://127.0.0.1:{base + 1 + place}" for place, code in enumerate(CENTRES)}
     for code in CENTRES:
         command = [
