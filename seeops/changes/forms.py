@@ -29,6 +29,11 @@ def _moment(label: Any, *, required: bool = False, help_text: Any = "") -> forms
     )
 
 
+def _pick(size: int) -> forms.SelectMultiple:
+    """A list of which many may be chosen, with a field to search in where scripts run."""
+    return forms.SelectMultiple(attrs={"size": size, "data-pick": ""})
+
+
 class NodesField(forms.CharField):
     """Nodes by name, one a line or with commas between; cleaned to the nodes of the inventory."""
 
@@ -50,7 +55,7 @@ class TicketForm(forms.Form):
     title = forms.CharField(label=_("What will change"), max_length=140)
     kind = forms.ChoiceField(label=_("Kind"), choices=TicketKind.choices, initial=TicketKind.NORMAL)
     services = forms.ModelMultipleChoiceField(
-        label=_("Services"), queryset=None, required=False, widget=forms.SelectMultiple(attrs={"size": 8}),
+        label=_("Services"), queryset=None, required=False, widget=_pick(8),
         help_text=_("What the change touches; the impact is computed from these."),
     )  # fmt: skip
     reason = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}))
@@ -60,7 +65,7 @@ class TicketForm(forms.Form):
     )
     nodes = NodesField(label=_("Single nodes"), required=False, help_text=_("Names, if only some nodes are touched."))
     chains = forms.ModelMultipleChoiceField(
-        label=_("Business chains"), queryset=None, required=False, widget=forms.SelectMultiple(attrs={"size": 4}),
+        label=_("Business chains"), queryset=None, required=False, widget=_pick(4),
         help_text=_("If a whole chain is touched: all services it passes."),
     )  # fmt: skip
     reversibility = forms.ChoiceField(
@@ -109,6 +114,7 @@ _FREEZE_WIDGETS = {
     "until_time": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     "starts_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_LOCAL),
     "ends_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_LOCAL),
+    **{name: _pick(4) for name in ("services", "domains", "chains")},
 }  # fmt: skip
 
 
@@ -164,9 +170,7 @@ class DelegationForm(forms.Form):
 class TemplateForm(forms.Form):
     title = forms.CharField(label=_("What may be changed"), max_length=120)
     procedure = forms.CharField(label=_("How it is done"), widget=forms.Textarea(attrs={"rows": 3}))
-    services = forms.ModelMultipleChoiceField(
-        label=_("Services"), queryset=None, widget=forms.SelectMultiple(attrs={"size": 6})
-    )
+    services = forms.ModelMultipleChoiceField(label=_("Services"), queryset=None, widget=_pick(6))
     most_nodes = forms.IntegerField(label=_("At most, nodes"), min_value=1, max_value=100_000)
     valid_until = _moment(_("Holds until"), required=True, help_text=_("Shanghai time; at most a year."))
 

@@ -161,6 +161,15 @@ def use_glass(actor: object, ticket: ChangeTicket) -> None:
     _note_use(actor, glass, moment, [item.title for item in past])
 
 
+def take_glass(actor: object, ticket: ChangeTicket, past: str) -> BreakGlass | None:
+    """The break-glass of the ticket that is in force, with the note that it was used to go past `past`; None when there is none."""
+    moment = moment_now()
+    glass = glass_of(ticket, moment)
+    if glass is not None:
+        _note_use(actor, glass, moment, [past])
+    return glass
+
+
 def _use_glasses(actor: object, services: Iterable[Service]) -> None:
     """Note every unused break-glass that lets one of these services past a freeze that holds now."""
     moment = moment_now()
@@ -181,6 +190,7 @@ def _services_of(ticket: ChangeTicket) -> set[int]:
 
 
 def _note_use(actor: object, glass: BreakGlass, moment: dt.datetime, titles: list[str]) -> None:
+    """`titles` of the freezes, or of what else it went past."""
     BreakGlass.objects.filter(pk=glass.pk).update(used_at=moment)
     audit.record(
         actor=actor, action="break_glass.use", obj=glass.ticket, reason=glass.reason,

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop
 from seeops.accounts import rights
 from seeops.audit import services as audit
 from seeops.changes import approvers, deciding, guard, sealing, stages, standard, states
-from seeops.changes.models import ChangeTicket, Reversibility, StandardTemplate, TicketKind
+from seeops.changes.models import BreakGlass, ChangeTicket, Reversibility, StandardTemplate, TicketKind
 from seeops.changes.movement import (
     locked,
     move,
@@ -265,6 +265,11 @@ def ticket_batch_problem(ticket: ChangeTicket, needs_s: float) -> str:
     Asked by whatever carries a change out, at every batch boundary: what cannot end in time is not begun.
     """
     return guard.too_late(ticket, needs_s)
+
+
+def glass_take(*, actor: Any, ticket: ChangeTicket, past: str) -> BreakGlass | None:
+    """The break-glass of the ticket that is in force, noted as used to go past what `past` says; None when there is none."""
+    return guard.take_glass(actor, ticket, past)
 
 
 def production_problem(services: Iterable[Service]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ REPORTED = {
 }  # fmt: skip
 BEGUN = {DEPLOY: states.NODE_DEPLOYING, ROLLBACK: states.NODE_ROLLING_BACK}
 SERVING = ("up",)
+# 29 % of 100 nodes are 29, also in binary fractions.
+ROUNDING = 1e-9
 
 
 def latest(batch: Batch, purpose: str) -> BatchRun | None:
@@ -45,7 +48,7 @@ def attempts(batch: Batch, purpose: str) -> int:
 def queue_deploy(release: Release, batch: Batch, nodes: Sequence[BatchNode]) -> Run:
     """Queue a run that brings nodes of a batch to its version (inside `fenced`)."""
     title = _("%(release)s batch %(n)d") % {"release": release.number, "n": batch.number}
-    return _queue(release, nodes, DEPLOY, title, at_once=batch.concurrency, budget=_budget(release, nodes))
+    return _queue(release, nodes, DEPLOY, title, at_once=batch.concurrency, budget=most_lost(release, len(nodes)))
 
 
 def queue_back(release: Release, nodes: Sequence[BatchNode], at_once: int) -> Run:
@@ -77,10 +80,11 @@ def _queue(
     return run
 
 
-def _budget(release: Release, nodes: Sequence[BatchNode]) -> int:
-    """How many of these nodes may fail, not answer or stay silent before the run begins no further one. A roll-back has none:
-    a node that cannot be brought back must not keep the others on a bad version."""
-    return int(float(release.plan.get("budget", {}).get("share", 0.0)) * len(nodes))
+def most_lost(release: Release, count: int) -> int:
+    """How many of `count` nodes may fail, not answer or stay silent before the run begins no further one. A roll-back has no such
+    budget: a node that cannot be brought back must not keep the others on a bad version."""
+    share = float(release.plan.get("budget", {}).get("share", 0.0))
+    return math.floor(share * count + ROUNDING)
 
 
 def _targets(release: Release, nodes: Sequence[BatchNode], purpose: str, fence: int) -> list[dict[str, Any]]:

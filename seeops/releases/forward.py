@@ -150,8 +150,7 @@ def evaluate(release: Release, batch: Batch, work: BatchRun) -> bool:
 
 def _within_budget(release: Release, batch: Batch) -> bool:
     """Whether the nodes of the batch that are not done are few enough for the plan."""
-    share = float(release.plan.get("budget", {}).get("share", 0.0))
-    return len(_not_done(batch)) <= share * batch.nodes.count()
+    return len(_not_done(batch)) <= dispatch.most_lost(release, batch.nodes.count())
 
 
 def reconcile(release: Release, batch: Batch) -> bool:
@@ -221,13 +220,20 @@ def judge(release: Release, batch: Batch) -> bool:
             )  # fmt: skip
             return False
         if outcome == Outcome.INCONCLUSIVE:
-            batch_to(release, batch, states.HELD, text, action="verdict")
-            waits = _("inconclusive after %(s)d s: promote batch %(n)d or abort") % {
-                "s": release.soak_s * (1 + batch.extensions), "n": batch.number,
-            }  # fmt: skip
-            release_to(release, states.HOLDING, waits, action="hold", batch=batch, hold_kind=states.AT_VERDICT)
-            return False
+            return _hold_at_verdict(release, batch, text, measured=judgement.measured)
     return fail(release, batch, text)
+
+
+def _hold_at_verdict(release: Release, batch: Batch, text: str, *, measured: bool) -> bool:
+    """Wait for a person's word on what is inconclusive (inside `fenced`)."""
+    waits = _("inconclusive after %(s)d s: promote batch %(n)d or abort")
+    if not measured:
+        waits = _("nothing measured in %(s)d s: resume to have batch %(n)d measured once more, or abort")
+    waits %= {"s": release.soak_s * (1 + batch.extensions), "n": batch.number}
+    batch_to(release, batch, states.HELD, text, action="verdict")
+    kind = states.AT_VERDICT if measured else states.UNMEASURED
+    release_to(release, states.HOLDING, waits, action="hold", batch=batch, hold_kind=kind)
+    return False
 
 
 def fail(release: Release, batch: Batch, text: str) -> bool:

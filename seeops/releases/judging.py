@@ -21,6 +21,8 @@ from seeops.releases.samples import NodeSample, Surroundings
 from seeops.topology import selectors as topology
 
 UNCHANGED, PASSED_BEFORE = "unchanged", "passed"
+# In the evidence of a verdict: why nothing could be measured.
+PROBLEM = "problem"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Judgement:
     window: tuple[dt.datetime, dt.datetime]
     evidence: dict[str, Any]
     longer_helps: bool = True
+
+    @property
+    def measured(self) -> bool:
+        """Whether there was anything to decide from."""
+        return PROBLEM not in self.evidence
 
 
 def judge_batch(release: Release, batch: Batch) -> Judgement:
@@ -61,7 +68,7 @@ def _judge(release: Release, batch: Batch) -> Judgement:
         if error.code == "lease_lost":
             raise
         missing = verdict.Verdict(verdict.INCONCLUSIVE, _("nothing could be measured: %(why)s") % {"why": error}, ())
-        return Judgement(missing, baseline, window, {"problem": str(error)})
+        return Judgement(missing, baseline, window, {PROBLEM: str(error)})
     chains = [chain.code for chain in topology.chains_of(service)]
     began = batch.started_at or window[0]
     around = surroundings.measure(service.name, chains, everyone, began, *window, between=keep_lease)

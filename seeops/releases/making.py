@@ -36,6 +36,7 @@ def release_plan(
     lock_policy: str = "fail",
     versions_differ_at_most_s: int | None = None,
     most_flow_share: float = planning.MOST_FLOW_SHARE,
+    budget_share: float = 0.0,
     retry_of: Release | None = None,
 ) -> Release:
     """Freeze a plan and bind it to the ticket. A plan of the same ticket that was not started is replaced; what was approved
@@ -45,6 +46,7 @@ def release_plan(
     made = planning.draft(
         parts=parts, soak_s=soak_s, drain=drain, gates=gates, lock_policy=lock_policy,
         versions_differ_at_most_s=versions_differ_at_most_s, most_flow_share=most_flow_share,
+        budget_share=budget_share,
     )  # fmt: skip
     _replace(actor, ticket)
     release = Release.objects.create(
@@ -134,6 +136,7 @@ def _for_approver(release: Release, made: planning.Draft) -> dict[str, Any]:
         "drain": made.plan["drain"],
         "warnings": made.plan["warnings"],
         "gates": made.plan.get("gates") or {},
+        "budget_percent": round(made.plan["budget"]["share"] * 100, 1),
         "reversibility": max((part["reversibility"] for part in parts), key=reversal.HARDER.index),
         "parts": parts,
         "batches": [batch for part in parts for batch in part["batches"]],

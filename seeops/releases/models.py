@@ -60,6 +60,7 @@ class BatchNodeState(models.TextChoices):
 class HoldKind(models.TextChoices):
     PERSON = states.BY_PERSON, _("a person held it")
     VERDICT = states.AT_VERDICT, _("the verdict is inconclusive")
+    UNMEASURED = states.UNMEASURED, _("nothing could be measured")
     GATE = states.AT_GATE, _("a gate is inconclusive")
     TIME = states.OF_TIME, _("there is no time for the next batch")
     NODES = states.OF_NODES, _("nodes did not report")

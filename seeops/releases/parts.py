@@ -20,6 +20,9 @@ _LOUDEST = ("bad", "unknown", "attention", "progress")
 WHAT_NEXT = {
     HoldKind.PERSON: gettext_lazy("Resume when it may go on, or abort: then touched nodes go back."),
     HoldKind.VERDICT: gettext_lazy("Promote if you know better, resume to measure once more, or abort."),
+    HoldKind.UNMEASURED: gettext_lazy(
+        "Resume to measure once more, or abort. Promoting what nobody has measured takes a break-glass of two people."
+    ),
     HoldKind.GATE: gettext_lazy("Promote to pass over this one gate, resume to ask it again, or abort."),
     HoldKind.TIME: gettext_lazy("Resume when there is time for the next batch, or abort."),
     HoldKind.NODES: gettext_lazy("Resume to try these nodes again, leave them out with a reason, or abort."),

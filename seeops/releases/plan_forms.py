@@ -86,6 +86,7 @@ class PlanForm:
     locks: str
     differ_min: str
     most_flow: str
+    budget: str
     fault: str = ""
     fault_settings: Mapping[str, str] = field(default_factory=dict)
     declared: str = ""
@@ -117,8 +118,8 @@ class PlanForm:
     @property
     def unusual(self) -> bool:
         """Whether an option differs from what is usual: then the options are shown open."""
-        usual = (True, "fail", "", _percent(MOST_FLOW_SHARE))
-        chosen = (self.drain, self.locks, self.differ_min, self.most_flow)
+        usual = (True, "fail", "", _percent(MOST_FLOW_SHARE), "0")
+        chosen = (self.drain, self.locks, self.differ_min, self.most_flow, self.budget)
         return bool(self.fault or self.declared) or chosen != usual
 
     def inputs(self) -> dict[str, Any]:
@@ -135,6 +136,7 @@ class PlanForm:
             "lock_policy": self.locks,
             "versions_differ_at_most_s": None if differ is None else differ * 60,
             "most_flow_share": _number(self.most_flow, "most_flow_share", _("The flow out of service")) / 100,
+            "budget_share": _number(self.budget, "budget_share", _("The share of nodes that may be lost")) / 100,
             "gates": self._gates(),
         }
 
@@ -162,6 +164,7 @@ def read(data: QueryDict, ticket: ChangeTicket | None, *, posted: bool) -> PlanF
         locks=data.get("lock_policy") or "fail",
         differ_min=data.get("differ_min", "").strip(),
         most_flow=(data.get("most_flow") or _percent(MOST_FLOW_SHARE)).strip(),
+        budget=(data.get("budget") or "0").strip(),
         fault=data.get("gate_fault", ""),
         fault_settings=_fault_settings(data),
         declared=data.get("gate_declared", "").strip(),

@@ -40,6 +40,8 @@ LOCK_POLICIES = ("queue", "fail")
 # Of a chain's flow, what the nodes that are out of service at the same time may carry otherwise.
 MOST_FLOW_SHARE = 0.3
 DIFFER_S = (60, 86_400)
+# Of a batch of which more is lost there is too little left to compare.
+MOST_BUDGET_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,14 @@ def draft(
     lock_policy: str = "fail",
     versions_differ_at_most_s: int | None = None,
     most_flow_share: float = MOST_FLOW_SHARE,
+    budget_share: float = 0.0,
     basis: Snapshot | None = None,
 ) -> Draft:
-    """The plan for now, what is depended on first. `basis`: a snapshot of the topology that was just taken. Raises InvalidInput."""
+    """The plan for now, what is depended on first. `budget_share`: of a batch, the nodes that may be lost without ending it; `basis`:
+    a snapshot of the topology that was just taken. Raises InvalidInput."""
     _check_wishes(parts)
-    _check_options(soak_s, lock_policy, versions_differ_at_most_s, most_flow_share)
+    _check_options(soak_s, lock_policy, versions_differ_at_most_s)
+    _check_shares(most_flow_share, budget_share)
     facts = plan_facts.facts([wish.service for wish in parts], basis)
     by_service = {wish.service.name: wish for wish in parts}
     order = ordering.dependency_order(list(by_service), facts.needs, facts.chains)
@@ -128,7 +133,7 @@ def draft(
         "judge": asdict(judge or judge_profiles.in_force()),
         "warnings": list(order.notes),
         "gates": freezing.frozen(gates, [part.version for part in made]),
-        "budget": {"share": 0.0},
+        "budget": {"share": budget_share},
         "versions_differ_at_most_s": versions_differ_at_most_s,
         "most_flow_share": most_flow_share,
         "policy": {"locks": lock_policy},
@@ -151,6 +156,7 @@ def inputs_again(plan: Mapping[str, Any], services: Mapping[str, Service]) -> di
         "lock_policy": plan.get("policy", {}).get("locks", "fail"),
         "versions_differ_at_most_s": plan.get("versions_differ_at_most_s"),
         "most_flow_share": plan.get("most_flow_share", MOST_FLOW_SHARE),
+        "budget_share": plan.get("budget", {}).get("share", 0.0),
     }  # fmt: skip
 
 
@@ -181,7 +187,7 @@ def _check_wishes(parts: Sequence[PartWish]) -> None:
             )
 
 
-def _check_options(soak_s: int, lock_policy: str, differ_s: int | None, share: float) -> None:
+def _check_options(soak_s: int, lock_policy: str, differ_s: int | None) -> None:
     if not SOAK_S[0] <= soak_s <= SOAK_S[1]:
         raise InvalidInput(
             _("The soak time must be between %(low)d and %(high)d seconds.") % {"low": SOAK_S[0], "high": SOAK_S[1]},
@@ -195,10 +201,18 @@ def _check_options(soak_s: int, lock_policy: str, differ_s: int | None, share: f
             % {"low": DIFFER_S[0], "high": DIFFER_S[1]},
             field="versions_differ_at_most_s",
         )
-    if not 0 < share <= 1:
+
+
+def _check_shares(most_flow: float, budget: float) -> None:
+    if not 0 < most_flow <= 1:
         raise InvalidInput(
             _("The share of the flow that may be out of service at the same time is above 0, and at most 1."),
             field="most_flow_share",
+        )
+    if not 0 <= budget <= MOST_BUDGET_SHARE:
+        raise InvalidInput(
+            _("Of a batch between 0 and %(most)d %% of the nodes may be lost.") % {"most": MOST_BUDGET_SHARE * 100},
+            field="budget_share",
         )
 
 

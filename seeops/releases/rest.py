@@ -112,6 +112,10 @@ class PlanSerializer(serializers.Serializer[None]):
         required=False, default=planning.MOST_FLOW_SHARE, min_value=0.001, max_value=1,
         help_text="of a business chain's flow, what may be out of service at the same time",
     )  # fmt: skip
+    budget_share = serializers.FloatField(
+        required=False, default=0.0, min_value=0, max_value=planning.MOST_BUDGET_SHARE,
+        help_text="of a batch's nodes, what may fail, not answer or stay silent without ending the batch",
+    )  # fmt: skip
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         short = {name: attrs.pop(name) for name in SHORT_FORM if name in attrs}

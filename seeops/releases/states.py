@@ -73,6 +73,7 @@ SKIPPABLE = (NODE_PENDING, NODE_DEPLOYING, NODE_FAILED, NODE_UNREACHABLE, NODE_U
 # Why a release holds, which decides what a person may do about it.
 BY_PERSON, AT_VERDICT, AT_GATE, OF_TIME, OF_NODES = "person", "verdict", "gate", "time", "nodes"
 OF_FAILURE, OF_VERSIONS, OF_LOCKS, OF_STUMBLES = "failure", "versions", "locks", "stumbles"
+UNMEASURED = "unmeasured"
 
 
 def may_follow(now: str, then: str) -> bool:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from seeops.accounts import rights
+from seeops.changes import services as changes
 from seeops.core.clock import now
 from seeops.core.errors import InvalidInput, RuleViolation
 from seeops.releases import gating, states
@@ -58,7 +59,7 @@ def release_resume(*, actor: Any, release: Release, reason: str = "") -> Release
 @transaction.atomic
 def release_promote(*, actor: Any, release: Release, reason: str) -> Release:
     """Let what could not say yes or no pass on this person's word: the one batch that waits after an inconclusive verdict, or
-    the one gate. Exactly one step."""
+    the one gate. Exactly one step. What was not measured at all passes only on the word of two: with a break-glass of its ticket."""
     rights.require(actor, "release.promote", release)
     need_reason(reason)
     release = locked(release)
@@ -71,13 +72,31 @@ def release_promote(*, actor: Any, release: Release, reason: str) -> Release:
             _("%(release)s does not wait for a promotion: neither its batch nor a gate is inconclusive.")
             % {"release": release.number}
         )
+    glass = _require_measured(actor, release, batch)
     Batch.objects.filter(pk=batch.pk).update(state=states.PASSED, state_at=now(), finished_at=now(), promoted_by=actor)
     text = gettext_noop("batch %(n)d promoted by %(person)s: %(why)s") % {
         "n": batch.number, "person": actor, "why": reason,
     }  # fmt: skip
     changed = write(release, states.RUNNING, text)
     poke_engine(release)
-    return record(changed, actor, "promote", states.HOLDING, reason, batch=batch)
+    return record(changed, actor, "promote", states.HOLDING, reason, batch=batch, details={"break_glass": glass})
+
+
+def _require_measured(actor: Any, release: Release, batch: Batch) -> str:
+    """Raises RuleViolation when nothing of the batch was measured and no break-glass is open. Returns the incident of the one that was
+    needed, or empty."""
+    if release.hold_kind != states.UNMEASURED:
+        return ""
+    glass = changes.glass_take(actor=actor, ticket=release.ticket, past=f"batch {batch.number} was not measured")
+    if glass is None:
+        raise RuleViolation(
+            _(
+                "Nothing of batch %(n)d of %(release)s was measured, so nobody can know that it is good: resume to have it measured "
+                "once more, abort, or have two people break the glass of %(ticket)s."
+            )
+            % {"n": batch.number, "release": release.number, "ticket": release.ticket.number}
+        )
+    return glass.incident
 
 
 def _promote_gate(actor: Any, release: Release, reason: str) -> Release:

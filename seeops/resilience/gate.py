@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext_noop as _  # stored in English, read by core.sentences
 
 from seeops.accounts.selectors import machine
 from seeops.core.errors import RuleViolation, Unavailable
@@ -69,5 +70,5 @@ def written(body: Mapping[str, Any], release: str) -> Experiment:
     beside.replace(folder / f"{code}.json")
     found = catalogue.of_folder(folder)
     if code not in found.experiments:
-        raise Impossible("; ".join(problem["why"] for problem in found.problems) or "the experiment was not written")
+        raise Impossible("; ".join(problem["why"] for problem in found.problems) or _("the experiment was not written"))
     return found.experiments[code]

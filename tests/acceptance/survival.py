@@ -37,7 +37,7 @@ AWAY = (requests.RequestException,)
 UNOBSERVED = "plan again when they have been observed"
 
 LOOK = """
-SELECT r.state, r.state_reason, r.looked_at, r.lease_until, b.number AS batch, b.state AS batch_state, b.soak_until,
+SELECT r.state, r.state_reason, r.hold_kind, r.looked_at, r.lease_until, b.number AS batch, b.state AS batch_state, b.soak_until,
        w.run_id, w.run_state, w.pid,
        (SELECT count(*) FROM releases_batchnode n WHERE n.batch_id = b.id AND n.state = 'done') AS done
 FROM releases_release r
@@ -327,7 +327,8 @@ def ended(product: Product, glass: Glass, pk: int, timeout_s: float = 240) -> di
         if not row:
             return None
         if row["state"] == "holding" and row["batch_state"] == "held":
-            insist(product.api("wu"), f"releases/{pk}/promote/", reason="too few requests to judge by")
+            deed = "promote" if row["hold_kind"] == "verdict" else "resume"
+            insist(product.api("wu"), f"releases/{pk}/{deed}/", reason="too few requests to judge by")
         assert row["state"] != "holding" or row["batch_state"] == "held", row
         return row if row["state"] in walks.ENDED else None
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from seeops.audit.models import AuditRecord
+from seeops.changes import glass
 from seeops.changes import services as changes
 from seeops.core.errors import RuleViolation
 from seeops.releases import services, states
 from seeops.releases.models import Release, Verdict
 from tests.estate import small_estate
+from tests.seeops.changes.control import colleague, with_second_factor
 from tests.seeops.releases.paper import NEW, OLD, approved, paper, people, until, wish
 
 __all__ = ["paper", "people", "small_estate"]
@@ -54,3 +57,30 @@ def test_a_promotion_on_an_inconclusive_verdict_moves_exactly_one_step(people, p
     assert [batch.promoted_by for batch in release.batches.all()] == [lin, None, None]
     release = until(paper, services.release_promote(actor=lin, release=release, reason="again"), states.DONE)
     assert Verdict.objects.filter(batch__release=release).count() == 3, "the last batch is judged all the same"
+
+
+def test_what_nobody_has_measured_passes_only_on_the_word_of_two(people, paper, tmp_path):
+    lin, chen, wu = people["lin"], people["chen"], colleague("wu", "operator")
+    paper.outcomes.update({1: "INCONCLUSIVE", 2: "INCONCLUSIVE"})
+    paper.blank = {1, 2}
+    release = approved(people, wish(tmp_path, "quote-push", 4, "1, 1, 100%"))
+    release = until(paper, services.release_start(actor=lin, release=release), states.HOLDING)
+    assert release.hold_kind == states.UNMEASURED
+    with pytest.raises(RuleViolation, match=r"Nothing of batch 1 of REL-\d+ was measured"):
+        services.release_promote(actor=lin, release=release, reason="looks good to me")
+
+    code = with_second_factor(wu)
+    asked = glass.glass_open(actor=wu, ticket=release.ticket, reason="orders are lost", incident="INC-7", code=code)
+    with pytest.raises(RuleViolation, match="Nothing of batch 1"):
+        services.release_promote(actor=lin, release=release, reason="one person asked")
+    seen, code = release.ticket.content_digest, with_second_factor(chen)
+    glass.glass_confirm(actor=chen, glass=asked, reason="I agree", seen=seen, code=code)
+    release = services.release_promote(actor=lin, release=release, reason="the old version loses orders")
+    assert AuditRecord.objects.get(action="break_glass.use").after["freezes"] == ["batch 1 was not measured"]
+    assert AuditRecord.objects.get(action="release.promote").after["break_glass"] == "INC-7"
+
+    release = until(paper, release, states.HOLDING)
+    paper.blank.clear()
+    paper.outcomes.clear()
+    release = until(paper, services.release_resume(actor=lin, release=release, reason="it answers again"), states.DONE)
+    assert [batch.promoted_by for batch in release.batches.all()] == [lin, None, None]

@@ -112,7 +112,7 @@ class Operators:
 
     def _decide(self, course: Course, row: dict) -> None:
         """What is inconclusive is promoted, anything else tried again."""
-        deed = "promote" if row["batch_state"] == "held" else "resume"
+        deed = "promote" if row["hold_kind"] in ("verdict", "gate") else "resume"
         course.words.append(f"{deed}: {row['state_reason']}")
         survival.insist(self.product.api("wu"), f"releases/{course.pk}/{deed}/", reason="looked at, go on")
 

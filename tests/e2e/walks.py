@@ -45,10 +45,19 @@ def request_change(page: Any, *, title: str, services: list[str]) -> str:
     page.goto("/changes/new/")
     page.get_by_label("What will change").fill(title)
     page.get_by_label("Reason").fill("asked for by the trading desk")
-    page.locator("select[name=services]").select_option(services)
+    choose(page, "Services", services)
     page.get_by_role("button", name="Create").click()
     page.wait_for_url(re.compile(r"/changes/\d+/"))
     return str(page.url)
+
+
+def choose(page: Any, label: str, names: list[str]) -> None:
+    """Search for each of the names in a list of which many may be chosen, and choose it."""
+    field = page.get_by_role("combobox", name=label)
+    for name in names:
+        field.fill(name)
+        page.get_by_role("option", name=name, exact=True).click()
+    page.keyboard.press("Escape")
 
 
 def plan_release(page: Any, ticket_url: str, *, parts: list[Part], soak_s: int) -> str:

@@ -22,9 +22,11 @@ class Killed(BaseException):
 
 
 class PaperAgent:
-    """One node that executes each key once, as agents do; the run dies after `dies_after` more calls."""
+    """One node that executes each key once, as agents do; the run dies after `dies_after` more calls. `waits`: it knows how to
+    answer an action when the node is where it shall be."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = True) -> None:
+        self.waits = waits
         self.version, self.drained = OLD, False
         self.actions: dict[str, dict[str, Any]] = {}
         self.dies_after: int | None = None
@@ -48,6 +50,12 @@ class PaperAgent:
         if verb in ("drain", "undrain"):
             self.drained = verb == "drain"
         return {"replayed": False}
+
+    def act_and_wait(
+        self, path: str, body: dict[str, Any], states: tuple[str, ...], _timeout_s: float
+    ) -> dict[str, Any]:
+        answer = self.act(path, body)
+        return answer | {"health": self.health(), "waited_ms": 5} if self.waits else answer
 
     def wait(self, states: tuple[str, ...], _timeout_s: float) -> None:
         self._called()
@@ -86,9 +94,10 @@ def run(step: Any, agent: PaperAgent, version: str, key: str, dies_after: int | 
     return True
 
 
-def test_a_deployment_killed_at_any_call_is_completed_by_the_next_run(step: Any) -> None:
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_deployment_killed_at_any_call_is_completed_by_the_next_run(step: Any, waits: bool) -> None:
     for calls in range(MOST_CALLS):
-        agent = PaperAgent()
+        agent = PaperAgent(waits=waits)
         ended = run(step, agent, NEW, DEPLOY, calls)
         run(step, agent, NEW, DEPLOY)
         assert (calls, agent.health()) == (calls, {"version": NEW, "state": "up"})
@@ -97,9 +106,10 @@ def test_a_deployment_killed_at_any_call_is_completed_by_the_next_run(step: Any)
     raise AssertionError(f"a run takes more than {MOST_CALLS} calls")
 
 
-def test_a_way_back_killed_at_any_call_after_any_part_of_the_way_there_is_completed(step: Any) -> None:
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_way_back_killed_at_any_call_after_any_part_of_the_way_there_is_completed(step: Any, waits: bool) -> None:
     for there, back in itertools.product(range(MOST_CALLS), repeat=2):
-        agent = PaperAgent()
+        agent = PaperAgent(waits=waits)
         run(step, agent, NEW, DEPLOY, there)
         run(step, agent, OLD, ROLLBACK, back)
         run(step, agent, OLD, ROLLBACK)

@@ -19,7 +19,16 @@ METRICS_HEADERS = {"Content-Type": CONTENT_TYPE}
 DIGEST_LENGTH = 64
 MOST_CONFIG = 256 * 1024
 LONGEST_WAIT_S = 30
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.1, 0.5
+
+
+def waiting(body: dict) -> None:
+    """Checks `until` and `wait_s`, before anything is done. Raises BadRequest."""
+    until, wait_s = body.get("until", []), body.get("wait_s", 0)
+    if not isinstance(until, list) or not all(isinstance(state, str) for state in until):
+        raise BadRequest("bad_field", "until must be a list of states")
+    if type(wait_s) is not int or not 0 <= wait_s <= LONGEST_WAIT_S:
+        raise BadRequest("bad_field", f"wait_s must be a whole number from 0 to {LONGEST_WAIT_S}")
 
 
 class ConnectionDropped(Exception):
@@ -78,12 +87,30 @@ class Agents:
     async def health(self, request: web.Request) -> web.Response:
         """With `until=up,drained&wait_s=5`: answers when the node is in one of these states, at the latest after that time."""
         wanted = frozenset(request.query.get("until", "").split(",")) - {""}
-        ends = self.centre.life.monotonic() + (number(request, "wait_s", 0, 0, LONGEST_WAIT_S) if wanted else 0)
+        if wanted:
+            return answer(await self._health_when(request, wanted, number(request, "wait_s", 0, 0, LONGEST_WAIT_S)))
+        return answer(self.centre.node_health(self._node(request)))
+
+    async def _health_when(self, request: web.Request, wanted: frozenset[str], wait_s: int) -> dict:
+        """The node's health when it is in one of these states, at the latest after `wait_s` seconds."""
+        ends = self.centre.monotonic() + wait_s
         while True:
-            health = self.centre.node_health(self._node(request))
-            if not wanted or health["state"] in wanted or self.centre.life.monotonic() >= ends:
-                return answer(health)
-            await asyncio.sleep(LOOK_EVERY_S)
+            node, now = self._node(request), self.centre.monotonic()
+            if node.state(now) in wanted or now >= ends:
+                return self.centre.node_health(node)
+            # A thousand nodes may be waited for at once, so nobody looks before the node can be there by itself.
+            due = max(LOOK_EVERY_S, min(node.settles_in(now), LOOK_AT_LEAST_EVERY_S))
+            await asyncio.sleep(min(due, ends - now))
+
+    async def _acted(self, request: web.Request, body: dict, result: dict) -> web.Response:
+        """What the action gave. With `until` (states) and `wait_s` in the body it is answered when the node is in one of these states,
+        at the latest after that time, with its `health` and the time `waited_ms`."""
+        wanted, wait_s = body.get("until"), body.get("wait_s", 0)
+        if wanted is None:
+            return answer(result)
+        began = self.centre.monotonic()
+        health = await self._health_when(request, frozenset(wanted), wait_s)
+        return answer(result | {"health": health, "waited_ms": round((self.centre.monotonic() - began) * 1000)})
 
     async def version(self, request: web.Request) -> web.Response:
         node = self._node(request)
@@ -110,7 +137,8 @@ class Agents:
         who, version = identity(body), text(body, "version", limit=60)
         if not VERSION.match(version):
             raise BadRequest("bad_field", f"version must look like 1.2.3, not {version!r}")
-        return answer(self.centre.actions.switch(node, version, key=who.key, epoch=who.epoch))
+        waiting(body)
+        return await self._acted(request, body, self.centre.actions.switch(node, version, key=who.key, epoch=who.epoch))
 
     async def drain(self, request: web.Request) -> web.Response:
         return await self._drain(request, True)
@@ -121,12 +149,16 @@ class Agents:
     async def _drain(self, request: web.Request, drained: bool) -> web.Response:
         node, body = self._node(request), await json_body(request)
         who, reason = identity(body), text(body, "reason", default="not given")
-        return answer(self.centre.actions.drain(node, drained, reason, key=who.key, epoch=who.epoch))
+        waiting(body)
+        return await self._acted(
+            request, body, self.centre.actions.drain(node, drained, reason, key=who.key, epoch=who.epoch)
+        )
 
     async def restart(self, request: web.Request) -> web.Response:
         node, body = self._node(request), await json_body(request)
         who, reason = identity(body), text(body, "reason", default="not given")
-        return answer(self.centre.actions.restart(node, reason, key=who.key, epoch=who.epoch))
+        waiting(body)
+        return await self._acted(request, body, self.centre.actions.restart(node, reason, key=who.key, epoch=who.epoch))
 
     async def read_config(self, request: web.Request) -> web.Response:
         node = self._node(request)

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trading_sim.nodes import files
+
 
 class StaleEpoch(Exception):
     """A newer owner has acted on the node."""
@@ -84,8 +86,7 @@ class ActionJournal:
                 raise ValueError(f"unknown phase {other!r}")
 
     def _append(self, entry: dict) -> None:
-        with self.path.open("ab") as file:
-            file.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+        files.append(self.path, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
         self._take(entry)
 
     def earlier(self, key: str, action: str, epoch: int) -> dict | None:

@@ -61,6 +61,12 @@ class Node:
             return "draining" if now < self.draining_until else "drained"
         return "up"
 
+    def settles_in(self, now: float) -> float:
+        """Seconds until the node may be in another state without anybody's doing."""
+        if self.process is Process.STARTING:
+            return self.due - now
+        return self.draining_until - now if self.drained else 0.0
+
     def serves(self) -> bool:
         """A process that takes requests when they come: up, reachable, not paused."""
         return self.process is Process.UP and not self.has("pause") and not self.has("host")

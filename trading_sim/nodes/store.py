@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from trading_sim.nodes import settings
+from trading_sim.nodes import files, settings
 from trading_sim.nodes.package_file import Behaviour, Package, PackageError
 
 LOG_LIMIT_BYTES = 4 * 2**20
@@ -62,11 +62,11 @@ class NodeStore:
         beside = self.releases / f"{package.version}.tmp"
         if beside.exists():
             shutil.rmtree(beside)
+        for folder in sorted({(beside / path).parent for path in (*package.files, "manifest.json")}):
+            folder.mkdir(parents=True, exist_ok=True)
         for path, data in package.files.items():
-            file = beside / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        (beside / "manifest.json").write_text(json.dumps(package.manifest), encoding="utf-8")
+            files.write(beside / path, data)
+        files.write(beside / "manifest.json", json.dumps(package.manifest).encode())
         beside.rename(target)
         return True
 
@@ -106,10 +106,8 @@ class NodeStore:
 
     def append_log(self, text: str) -> None:
         """Add lines to the log; a log that reached its limit begins anew and the old one is kept as app.log.1."""
-        if self.log_file.exists() and self.log_file.stat().st_size > LOG_LIMIT_BYTES:
+        if files.append(self.log_file, text.encode()) > LOG_LIMIT_BYTES:
             self.log_file.replace(self.log_file.with_name("app.log.1"))
-        with self.log_file.open("a", encoding="utf-8") as file:
-            file.write(text)
 
     def read_log(self, offset: int, limit: int, *, previous: bool = False) -> dict:
         """Up to `limit` whole lines from byte `offset` (negative: counted from the end, from the next line on); `previous` reads

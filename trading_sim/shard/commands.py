@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -114,6 +115,12 @@ def _call(url: str, body: dict | None) -> dict:
 
 def take_over(arguments: argparse.Namespace) -> int:
     """Take over every shard asked for; 0 when all of them went over."""
+    for directory in arguments.lost_journals:
+        if not (directory / "journal").is_dir():  # said before anything is taken over, which cannot be undone
+            print(
+                f"shard takeover: {directory} is not the directory of a replica: it holds no journal.", file=sys.stderr
+            )
+            return 2
     endpoints = json.loads(arguments.endpoints.read_text(encoding="utf-8"))["shards"]
     chosen = [str(shard) for shard in arguments.shard] if arguments.shard else sorted(endpoints, key=int)
     results = [_one(arguments, shard, endpoints.get(shard, {}).get(arguments.centre)) for shard in chosen]

@@ -68,6 +68,7 @@ class Paper:
         self.executed: Counter[tuple[str, str]] = Counter()
         self.die_after: int | None = None
         self.outcomes: dict[int, str] = {}
+        self.blank: set[int] = set()  # batches of which nothing can be measured
         self.deaf = False  # processes that do not notice that they shall stop
         self.during_judgement: Any = None
 
@@ -144,7 +145,8 @@ class Paper:
             return meanwhile(release, batch)
         outcome = self.outcomes.get(batch.number, "PASS")
         found = verdict.Verdict(outcome, f"paper says {outcome}", ())
-        return judging.Judgement(found, "unchanged", (now(), now()), {"paper": batch.number}, False)
+        evidence = {judging.PROBLEM: "paper is blank"} if batch.number in self.blank else {"paper": batch.number}
+        return judging.Judgement(found, "unchanged", (now(), now()), evidence, False)
 
     # --- what is asserted
 

@@ -22,10 +22,7 @@ class Scene:
 
     def __init__(self, people: Any, paper: Paper, folder: Any, share: float = SHARE) -> None:
         self.people, self.paper = people, paper
-        release = approved(people, wish(folder, "quote-push", 5))
-        Release.objects.filter(pk=release.pk).update(plan={**release.plan, "budget": {"share": share}})
-        release.refresh_from_db()
-        self.release = release
+        self.release = release = approved(people, wish(folder, "quote-push", 5), budget_share=share)
         nodes = release.batches.get(number=2).nodes.order_by("position")
         self.second = list(nodes.values_list("node__name", flat=True))
 

@@ -86,6 +86,7 @@ def test_what_was_previewed_is_what_is_saved_with_every_choice(ticket, client):
     sent = fields(
         ticket, rows=2, expression=["5 *2", "1, 30%, rest"], reversibility=["manual", "auto"], order=["spread", "centres"],
         differ_min="90", most_flow="10", lock_policy="queue", gate_fault="kill", gate_nodes="1", gate_duration_s="10",
+        budget="5",
     )  # fmt: skip
     assert client.post("/releases/new/", sent).status_code == 302
     release = Release.objects.get()
@@ -94,6 +95,8 @@ def test_what_was_previewed_is_what_is_saved_with_every_choice(ticket, client):
     assert plan["policy"] == {"locks": "queue"}
     assert (plan["versions_differ_at_most_s"], plan["most_flow_share"]) == (5400, 0.1)
     assert plan["gates"]["chaos"]["duration_s"] == 10
+    assert plan["budget"] == {"share": 0.05}
+    assert "Up to 5 % of a batch may be lost" in client.get(f"/changes/{ticket.pk}/").content.decode()
     assert by_name["access-mobile"]["reversibility"] == "manual"
     assert [len(b["nodes"]) for b in by_name["access-mobile"]["batches"]] == [5, 10, 20, 40, 80, 45]
     centres = [{node["centre"] for node in batch["nodes"]} for batch in by_name["quote-push"]["batches"]]
@@ -111,6 +114,7 @@ def test_what_cannot_be_planned_says_why_beside_what_was_entered(ticket, client)
         ({"soak_s": "long"}, "is a whole number, not “long”"),
         ({"version": ["9.9", "1.1.0", "1.1.0"]}, "has no version “9.9”"),
         ({"most_flow": "0"}, "share of the flow"),
+        ({"budget": "51"}, "between 0 and 50 % of the nodes may be lost"),
         ({"service": ["session", "session", "session"]}, "Named twice: session"),
     ):
         page = client.get("/releases/preview/", fields(ticket, **change)).content.decode()

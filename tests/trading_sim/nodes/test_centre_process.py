@@ -232,3 +232,23 @@ def test_metrics_and_log_say_what_the_node_did(centre):
     assert agent.log(offset=rest["next_offset"])["lines"] == []
     assert len(agent.log(offset=-200)["lines"]) >= 1
     assert agent.diagnostics()["staged"]
+
+
+def test_an_action_may_be_answered_when_the_node_is_where_it_shall_be(centre):
+    node = "quote-push-sza-005"
+    url = f"{centre.url}/nodes/{node}"
+    ask = {"key": "w-drain", "epoch": 1, "reason": "test", "until": ["drained"], "wait_s": 5}
+    for wrong in ({"until": "drained"}, {"until": [1]}, {"wait_s": -1}, {"wait_s": 31}, {"wait_s": True}):
+        refused = requests.post(f"{url}/drain", json=ask | wrong, timeout=10)
+        assert (refused.status_code, refused.json()["error"]) == (400, "bad_field"), wrong
+    assert "w-drain" not in executed(centre.client.agent(node)), "what is refused is not done"
+    drained = requests.post(f"{url}/drain", json=ask, timeout=10).json()
+    assert (drained["health"]["state"], drained["replayed"]) == ("drained", False)
+    assert drained["waited_ms"] >= 900, "the node takes a second to drain"
+    at_once = requests.post(f"{url}/restart", json=ask | {"key": "w-1", "until": ["drained"], "wait_s": 0}, timeout=10)
+    assert at_once.json()["health"]["state"] == "starting", "at the latest after that time, wherever the node is"
+    again = requests.post(f"{url}/restart", json=ask | {"key": "w-1", "until": ["up", "drained"]}, timeout=10).json()
+    assert (again["health"]["state"], again["replayed"]) == ("drained", True)
+    back = requests.post(f"{url}/undrain", json=ask | {"key": "w-2", "until": ["up"]}, timeout=10).json()
+    assert back["health"]["state"] == "up"
+    assert "health" not in centre.client.agent(node).actions()["actions"]["w-2"]["result"]

@@ -152,3 +152,13 @@ def test_a_loss_that_nobody_knows_is_not_called_none(tmp_path: Path) -> None:
     assert stated_loss(10, None, []) == {"lost_entries": None, "lost_entries_at_most": None}
     assert stated_loss(10, 12, []) == {"lost_entries": 2, "lost_entries_at_most": 2}
     assert stated_loss(10, 7, []) == {"lost_entries": 0, "lost_entries_at_most": 0}
+
+
+def test_a_folder_without_a_journal_is_refused_before_anything_is_taken_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    asked = ["shard", "takeover", "--endpoints", str(tmp_path / "none.json"), "--centre", REMOTE, "--confirm", REMOTE]
+    asked += ["--owner", "operator", "--reason", "burnt down", "--lost-journals", str(nowhere)]
+    assert cli.main(asked) == 2
+    assert f"{nowhere} is not the directory of a replica" in capsys.readouterr().err

@@ -28,6 +28,6 @@ export function startMarks() {
       document.querySelectorAll("[data-picked]").forEach((el) => { el.textContent = n; });
       document.querySelectorAll("[data-needs-pick]").forEach((el) => { el.hidden = n === 0; });
     }
-    if (event.target.matches("[data-autosubmit] select, [data-autosubmit] input")) event.target.form.requestSubmit();
+    if (event.target.matches("[data-autosubmit] select, [data-autosubmit] input[name]")) event.target.form.requestSubmit();
   });
 }

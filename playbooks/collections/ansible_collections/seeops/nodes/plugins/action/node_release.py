@@ -59,6 +59,7 @@ class Step:
         self.agent, self.options, self.check, self.diff = agent, options, check, diff
         self.steps: list[dict] = []
         self.seen: dict | None = None  # what the node said of itself after the last act, if it was asked since
+        self.waited_ms = 0  # of the last act: how long the agent had waited for that
 
     def run(self) -> dict:
         wanted, before = self.options["version"], self.agent.get("health")
@@ -85,15 +86,15 @@ class Step:
 
     def _change(self, wanted: str, *, drain: bool) -> None:
         if drain:
-            self._act("drain", "drain", reason=self.options["reason"])
+            self._act("drain", "drain", until=("drained", "down"), reason=self.options["reason"])
             self._wait("drained", ("drained", "down"))
-        self._act("switch", "release/switch", version=wanted)
+        self._act("switch", "release/switch", until=SERVING, version=wanted)
         self._wait("healthy", SERVING)
         if drain:
             self._undrain()
 
     def _undrain(self) -> None:
-        self._act("undrain", "undrain", reason=self.options["reason"])
+        self._act("undrain", "undrain", until=("up",), reason=self.options["reason"])
         self._wait("serving", ("up",))
 
     def _drained_by_us(self) -> bool:
@@ -111,18 +112,25 @@ class Step:
         ours = last.rpartition("/")[0] in (own, own.replace("/rollback/", "/deploy/"))
         return ours and (entry["action"] == "drain" or not entry["finished"])
 
-    def _act(self, step: str, path: str, **body: object) -> None:
-        began, self.seen = time.monotonic(), None
-        answer = self.agent.act(path, {**body, "key": f"{self.options['key']}/{step}", "epoch": self.options["epoch"]})
-        self._note(step, began, replayed=bool(answer.get("replayed")))
+    def _act(self, step: str, path: str, *, until: tuple[str, ...] = (), **body: object) -> None:
+        """With `until` the agent may have waited for the node's state already when it answers."""
+        began, self.seen, self.waited_ms = time.monotonic(), None, 0
+        body = {**body, "key": f"{self.options['key']}/{step}", "epoch": self.options["epoch"]}
+        if until:
+            answer = self.agent.act_and_wait(path, body, until, self.options["timeout_s"])
+            self.seen, self.waited_ms = answer.get("health"), answer.get("waited_ms", 0)
+        else:
+            answer = self.agent.act(path, body)
+        self._note(step, since(began) - self.waited_ms, replayed=bool(answer.get("replayed")))
 
     def _wait(self, step: str, states: tuple[str, ...]) -> None:
         began = time.monotonic()
-        self.seen = self.agent.wait(states, self.options["timeout_s"])
-        self._note(step, began)
+        if self.seen is None or self.seen.get("state") not in states:
+            self.seen = self.agent.wait(states, self.options["timeout_s"] - self.waited_ms / 1000)
+        self._note(step, since(began) + self.waited_ms)
 
-    def _note(self, step: str, began: float, *, replayed: bool = False) -> None:
-        self.steps.append({"step": step, "ms": round((time.monotonic() - began) * 1000), "replayed": replayed})
+    def _note(self, step: str, ms: int, *, replayed: bool = False) -> None:
+        self.steps.append({"step": step, "ms": ms, "replayed": replayed})
 
     def _verified(self, result: dict, wanted: str) -> dict:
         """Nothing is said to be done that the node itself does not confirm."""
@@ -134,3 +142,8 @@ class Step:
             waited = self.options["timeout_s"]
             return result | {"failed": True, "msg": f"is {after.get('state')} {waited} s after the switch to {wanted}"}
         return result | {"msg": f"{result['before']} → {wanted}"}
+
+
+def since(began: float) -> int:
+    """Milliseconds since then."""
+    return round((time.monotonic() - began) * 1000)

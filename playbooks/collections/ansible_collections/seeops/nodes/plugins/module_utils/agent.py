@@ -57,6 +57,11 @@ class Agent:
     def act(self, path: str, body: dict, method: str = "POST") -> dict:
         return self._call(method, path, body)
 
+    def act_and_wait(self, path: str, body: dict, states: tuple[str, ...], timeout_s: float) -> dict:
+        """As `act`, answered when the node is in one of `states` so far, with its `health` and how long that took (`waited_ms`). An
+        agent that does not know of waiting answers at once and without: `wait` for it then."""
+        return self.act(path, {**body, "until": list(states), "wait_s": _one_wait(timeout_s)})
+
     def _call(self, method: str, path: str, body: dict | None) -> dict:
         data = None if body is None else json.dumps(body)
         headers = {} if data is None else {"Content-Type": "application/json"}
@@ -83,7 +88,7 @@ class Agent:
         far; one that does not know of waiting answers at once and is asked again."""
         ends = time.monotonic() + timeout_s
         while True:
-            left = max(0, min(LONGEST_WAIT_S, math.ceil(ends - time.monotonic())))
+            left = _one_wait(ends - time.monotonic())
             began = time.monotonic()
             health = self.get(f"health?until={','.join(states)}&wait_s={left}")
             if health.get("state") in states or time.monotonic() >= ends:
@@ -91,3 +96,8 @@ class Agent:
             if time.monotonic() - began < POLL_S:
                 with WAITS.around():
                     time.sleep(POLL_S)
+
+
+def _one_wait(left_s: float) -> int:
+    """How long an agent may be asked to wait in one call."""
+    return max(0, min(LONGEST_WAIT_S, math.ceil(left_s)))
