@@ -19,5 +19,6 @@ export function draw(root) {
       render: { no_results: (data, escape) => `<div class="no-results">${escape(words.pickNone)}</div>` },
       onItemAdd() { this.setTextboxValue(""); this.refreshOptions(); },
     });
+    select.setAttribute("aria-hidden", "true"); // it stays for the form alone; who listens hears the field
   }
 }
