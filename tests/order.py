@@ -1,4 +1,4 @@
-"""In which order files of tests are begun: a worker that is left alone with a long one at the end is waited for."""
+"""In which order files of tests are begun: a worker that is left alone with a long one at the end is waited for, and so is a release."""
 
 from __future__ import annotations
 
@@ -31,9 +31,20 @@ LONGEST_FIRST = (
     "tests/trading_sim/gateway/test_gateway_process.py",
     "tests/trading_sim/nodes/test_centre_process.py",
 )
+# Tests of a whole product run one by one. Two releases are begun with the first of them and need minutes, so what can be done
+# beside them is done before their end is waited for; what stops the product or restarts its cluster comes after that.
+ON_A_PRODUCT = (
+    "tests/e2e/test_audit_walk.py",
+    "tests/e2e/test_oncall_walk.py",
+    "tests/e2e/test_pages.py",
+    "tests/e2e/test_sudden_outage_walk.py",
+    "tests/acceptance/test_kill_everything.py",
+    "tests/e2e/test_release_walk.py",
+    "tests/integration/test_product_life.py",
+)
 
 
 def longest_first(items: list[pytest.Item]) -> None:
-    """Sort by file, the long ones first; within a file, and of all other files, the order stays."""
-    rank = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    """Sort by file, the long ones first, those of a product in their order; within a file, and of all other files, the order stays."""
+    rank = {name: place for place, name in enumerate((*LONGEST_FIRST, *ON_A_PRODUCT))}
     items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))

@@ -137,16 +137,23 @@ class _Reader:
         return {sample.labels["node"]: sample.value for sample in self._query(promql, self.end)}
 
     def serving(self) -> dict[str, bool]:
-        """True when the node says so, False when it says no or cannot be scraped; absent when nothing is known."""
-        known = {
-            sample.labels["node"]: sample.value == 1
-            for sample in self._query(f"max by (node) (up{self.selector})", self.end)
+        """True when the node says so, False when it says no or cannot be scraped; absent when nothing is known.
+
+        A node that was last scraped before the window began was starting then: that says nothing about the end.
+        """
+        known = self._now("up")
+        said = self._now("trading_up")
+        scraped = self._now("timestamp(up%s)")
+        began = self.start.timestamp()
+        return {
+            name: up == 1 and said.get(name, 0.0) == 1 for name, up in known.items() if scraped.get(name, 0.0) >= began
         }
-        said = {
-            sample.labels["node"]: sample.value == 1
-            for sample in self._query(f"max by (node) (trading_up{self.selector})", self.end)
-        }
-        return {name: up and said.get(name, False) for name, up in known.items()}
+
+    def _now(self, metric: str) -> dict[str, float]:
+        """The largest value of each node at the end of the window; `metric` by name, or an expression with %s for the selector."""
+        inner = metric % self.selector if "%s" in metric else f"{metric}{self.selector}"
+        found = self._query(f"max by (node) ({inner})", self.end)
+        return {sample.labels["node"]: sample.value for sample in found}
 
 
 def _key(labels: Mapping[str, str], names: list[str]) -> tuple[str, ...]:
