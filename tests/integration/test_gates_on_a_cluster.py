@@ -1,5 +1,5 @@
 """Both gates of a release on a real small cluster: its journals, its nodes, its customers. A package with a wrong price collar does not pass,
-one without changed rules does, and a killed node of the first batch is survived without losing an order."""
+one without changed rules does, and a slow node of the first batch is survived without losing an order."""
 
 from __future__ import annotations
 
