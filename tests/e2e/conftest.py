@@ -105,8 +105,8 @@ def visit(product: Product, browser: Any) -> Iterator[Visit]:
         watched.check()
 
 
-# The last batch is compared with nodes that passed before, so it must not be nearly all of them.
-GOOD = [walks.Part("market-data", "1.1.0", "1, 30%, 100%"), walks.Part("quote-push", "1.1.0", "1, 30%, 100%")]
+# The last batch is compared with nodes that passed before, so it must not be nearly all of them. Each batch takes a minute.
+GOOD = [walks.Part("market-data", "1.1.0", "30%, 100%"), walks.Part("quote-push", "1.1.0", "1, 30%, 100%")]
 BAD = [walks.Part("access-mobile", "1.2.0", "1, 5%, 30%, 100%")]
 
 

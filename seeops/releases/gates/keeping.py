@@ -12,7 +12,7 @@ from seeops.audit import services as audit
 from seeops.core.clock import now
 from seeops.core.live import announce
 from seeops.releases import journal, states
-from seeops.releases.gates.models import Gate, GateState
+from seeops.releases.gates.models import MOST_TEXT, Gate, GateState
 from seeops.releases.models import Release, ReleasePart
 
 AGAIN = (GateState.INCONCLUSIVE, GateState.STOPPED)
@@ -41,7 +41,7 @@ def _resumed(release: Release, gate: Gate) -> bool:
 def progress(gate: Gate, text: str, *, state: str | None = None, work: Mapping[str, Any] | None = None) -> None:
     """Note how an open gate stands."""
     before = (gate.state, gate.text, dict(gate.work))
-    gate.state, gate.text = state or gate.state, text[:400]
+    gate.state, gate.text = state or gate.state, text[:MOST_TEXT]
     gate.work = {**gate.work, **(work or {})}
     if before != (gate.state, gate.text, gate.work):
         gate.save(update_fields=["state", "text", "work"])
@@ -50,7 +50,7 @@ def progress(gate: Gate, text: str, *, state: str | None = None, work: Mapping[s
 
 def end(gate: Gate, state: str, text: str, evidence: Mapping[str, Any]) -> None:
     """Decide a gate for good; the decision goes into the audit log with the digest of its evidence."""
-    gate.state, gate.text, gate.ended = state, text[:400], now()
+    gate.state, gate.text, gate.ended = state, text[:MOST_TEXT], now()
     gate.evidence = json.loads(json.dumps(evidence, default=str))
     gate.digest = digest(gate.evidence)
     gate.save(update_fields=["state", "text", "ended", "evidence", "digest"])

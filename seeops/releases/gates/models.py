@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from seeops.core.clock import now
 
+# A difference quotes what both versions say of a command: cut off before the second one it says nothing.
+MOST_TEXT = 800
+
 
 class GateKind(models.TextChoices):
     SHADOW = "shadow", _("journal replayed")
@@ -44,7 +47,7 @@ class Gate(models.Model):
     began = models.DateTimeField()
     until = models.DateTimeField(help_text=_("what is not decided by then is inconclusive"))
     ended = models.DateTimeField(null=True, blank=True)
-    text = models.CharField(max_length=400, blank=True, default="")
+    text = models.CharField(max_length=MOST_TEXT, blank=True, default="")
     work = models.JSONField(default=dict, blank=True)
     evidence = models.JSONField(default=dict, blank=True)
     digest = models.CharField(max_length=64, blank=True, default="")

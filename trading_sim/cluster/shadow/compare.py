@@ -17,7 +17,7 @@ from trading_sim.shard.entries import Entry
 
 LISTED = 5
 #: Events of one command that a sentence quotes.
-SAID = 4
+SAID = 2
 #: Kinds of differences that are told apart; a version with more of them changes more than anybody could declare.
 MOST_KINDS = 200
 
