@@ -1,8 +1,8 @@
 # The two that matter: `make run` starts the product, `make test` proves it. Everything generated lies in var/ and .venv/.
 PYTHON ?= python3
 BIN := .venv/bin
-# Many tests wait for real processes, so two cores serve five of them at a time; those that use a whole product run one by one.
-WORKERS ?= 5
+# Many tests wait for real processes, so two cores serve four of them at a time; those that use a whole product run one by one.
+WORKERS ?= 4
 # Each file of tests is done by one worker, which starts what its tests share once; the files that take longest begin first.
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Python keeps what it has compiled, also where the surroundings would rather not: every test starts processes.

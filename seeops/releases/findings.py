@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from seeops.releases.forecast import Forecast
+from seeops.releases.judge_settings import JudgeSettings
+from seeops.releases.sample_size import requests_needed
 from seeops.topology.snapshot import Snapshot
 
 BLOCKS, WARNS, INFO = "blocks", "warns", "info"
 _LEVELS = (BLOCKS, WARNS, INFO)
 MARK = {BLOCKS: "bad", WARNS: "attention", INFO: "absent"}
 NODES, CAPACITY, LOCKS, WINDOW, TIME, PACKAGE = "nodes", "capacity", "locks", "window", "time", "package"
+VERDICT = "verdict"
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`text` is an English sentence that core.sentences reads; `about` one of NODES, CAPACITY, LOCKS, WINDOW, TIME, PACKAGE."""
+    """`text` is an English sentence that core.sentences reads; `about` one of NODES, CAPACITY, LOCKS, WINDOW, TIME, PACKAGE,
+    VERDICT."""
 
     level: str
     about: str
@@ -156,6 +160,27 @@ def of_time(plan: Mapping[str, Any], course: Forecast, sites: Mapping[str, str])
                 f"the plan permits {minutes(most)}: use fewer batches, a shorter soak, or permit more."
             )
             found.append(Finding(BLOCKS if usual > most else WARNS, TIME, text))
+    return found
+
+
+def of_requests(plan: Mapping[str, Any], rates: Mapping[tuple[str, str], float] | None) -> list[Finding]:
+    """Batches that would see too few requests for a verdict, however often their soak is extended. `rates`: requests a second of one
+    node, by service and centre, as they come now; None when that is not known."""
+    if rates is None:
+        text = "It is not known how many requests come now, so nobody can say whether the batches can be judged."
+        return [Finding(INFO, VERDICT, text)]
+    settings, longest_s = JudgeSettings.of(plan["judge"]), plan["soak_s"] * (1 + plan["most_extensions"])
+    found = []
+    for part in plan["parts"]:
+        for batch in part["batches"]:
+            rate = sum(rates.get((part["service"], node["centre"]), 0.0) for node in batch["nodes"])
+            needed, expected = requests_needed(settings, len(batch["nodes"])), rate * longest_s
+            if expected < needed:
+                text = (
+                    f"Batch {batch['number']} of {part['service']} would see about {expected:.0f} requests in {minutes(longest_s)} of "
+                    f"soak, as they come now, and a verdict needs {needed}: it would hold for a person. Use more nodes, or a longer soak."
+                )
+                found.append(Finding(WARNS, VERDICT, text))
     return found
 
 

@@ -44,6 +44,8 @@ FINDINGS = (
     _("At the peak of the day %(service)s in %(centre)s would carry %(share)d %% of its requests with %(out)d nodes away: release outside of the trading session, or fewer at the same time."),
     _("%(service)s was not measured yet: %(turn)d s for each turn are assumed."),
     _("The versions of %(service)s would differ between the sites for %(usual)s to %(slow)s, and the plan permits %(most)s: use fewer batches, a shorter soak, or permit more."),
+    _("It is not known how many requests come now, so nobody can say whether the batches can be judged."),
+    _("Batch %(n)d of %(service)s would see about %(expected)d requests in %(time)s of soak, as they come now, and a verdict needs %(needed)d: it would hold for a person. Use more nodes, or a longer soak."),
     _("%(service)s has no version “%(version)s” any more: plan again."),
     _("%(owner)s holds %(what)s: this release would wait for it."),
     _("%(owner)s holds %(what)s: wait until it has ended, or let the release queue."),

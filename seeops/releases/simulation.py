@@ -16,9 +16,10 @@ from seeops.changes import calendar, freezes, guard
 from seeops.changes.models import ChangeTicket
 from seeops.core import sentences
 from seeops.core.clock import shanghai
-from seeops.core.errors import InvalidInput, RuleViolation
+from seeops.core.errors import InvalidInput, RuleViolation, SeeOpsError
 from seeops.inventory import locks
 from seeops.inventory.models import Lock, LockScope, Service
+from seeops.monitoring import prometheus
 from seeops.releases import findings, plan_checks, plan_facts, timing
 from seeops.releases.findings import BLOCKS, INFO, WARNS, Finding
 from seeops.releases.forecast import Forecast
@@ -26,6 +27,7 @@ from seeops.releases.models import Release
 from seeops.releases.plan_facts import Facts
 from seeops.topology.snapshot import Snapshot
 
+RATES_OVER = "1m"
 TRADED = frozenset({calendar.OPENING_AUCTION, calendar.CONTINUOUS, calendar.CLOSING_AUCTION, calendar.UNKNOWN})
 
 
@@ -103,6 +105,7 @@ def simulate(
     start = window.start if window else now
     found += _of_peak(plan, facts, start, start + dt.timedelta(seconds=course.slow_s))
     found += findings.of_time(plan, course, facts.sites)
+    found += findings.of_requests(plan, _rates(plan))
     return Simulation(findings.ordered(found), course, window, start)
 
 
@@ -150,6 +153,18 @@ def _of_peak(plan: Mapping[str, Any], facts: Facts, start: dt.datetime, end: dt.
     if found and not freezes.trading_calendar().phases(start, end) & TRADED:
         return []
     return found
+
+
+def _rates(plan: Mapping[str, Any]) -> dict[tuple[str, str], float] | None:
+    """Requests a second that a node serves on average, by service and centre; None when Prometheus does not say."""
+    chosen = prometheus.matching(service=[part["service"] for part in plan["parts"]])
+    each = f"sum by (service, centre, node) (rate(trading_requests_total{chosen}[{RATES_OVER}]))"
+    try:
+        samples = prometheus.query(f"avg by (service, centre) ({each})")
+    except SeeOpsError:
+        return None
+    found = {(sample.labels["service"], sample.labels["centre"]): sample.value for sample in samples}
+    return found or None
 
 
 def _of_locks(plan: Mapping[str, Any], owner: str) -> list[Finding]:

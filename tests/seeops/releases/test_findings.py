@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from seeops.releases.findings import BLOCKS, INFO, WARNS, Room, of_leaders, of_nodes, of_peak, of_room, of_time, ordered
+import pytest
+
+from seeops.releases.findings import (
+    BLOCKS,
+    INFO,
+    WARNS,
+    Room,
+    of_leaders,
+    of_nodes,
+    of_peak,
+    of_requests,
+    of_room,
+    of_time,
+    ordered,
+)
 from seeops.releases.forecast import Pace, forecast
+from seeops.releases.judge_settings import JudgeSettings
+from seeops.releases.sample_size import requests_needed
 from tests.seeops.releases.small_topology import snapshot
 
 
@@ -94,3 +111,32 @@ def test_what_blocks_comes_first():
     rooms = {"gate": {"A": Room(4, 1, 4, 0), "B": Room(4, 0, 2, 2)}}
     found = [*of_time(plan(), forecast(plan(), {}), SITES), *of_room(plan(), rooms)]
     assert [finding.level for finding in ordered(found)] == [BLOCKS, WARNS, INFO]
+
+
+def judged() -> dict[str, Any]:
+    """The plan with what decides how long its batches may soak, and how much a verdict needs."""
+    return {**plan(), "judge": asdict(JudgeSettings()), "most_extensions": 3}
+
+
+def test_a_batch_with_too_few_requests_for_a_verdict_is_told_before_it_starts():
+    # The first batch is one node in B: 119 requests in 240 s are half a request a second.
+    assert of_requests(judged(), {("gate", "A"): 20.0, ("gate", "B"): 0.5}) == []
+    assert texts(of_requests(judged(), {("gate", "A"): 20.0, ("gate", "B"): 0.4})) == [
+        (
+            WARNS,
+            "Batch 1 of gate would see about 96 requests in 4 min of soak, as they come now, and a verdict needs 119: it would hold "
+            "for a person. Use more nodes, or a longer soak.",
+        )
+    ]
+    assert [f.text[:7] for f in of_requests(judged(), {("gate", "A"): 20.0})] == ["Batch 1"], "a silent centre is none"
+
+
+def test_requests_that_nobody_has_measured_are_not_taken_for_enough():
+    (found,) = of_requests(judged(), None)
+    assert (found.level, found.text[:15]) == (INFO, "It is not known")
+
+
+@pytest.mark.parametrize(("nodes", "needed"), [(0, 119), (1, 119), (10, 1197), (25, 2995), (1000, 2995)])
+def test_a_verdict_needs_so_many_requests_that_none_of_them_failing_shows_something(nodes, needed):
+    assert requests_needed(JudgeSettings(), nodes) == needed
+    assert requests_needed(JudgeSettings(min_requests=5000), nodes) == 5000
