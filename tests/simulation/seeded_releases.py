@@ -90,9 +90,32 @@ def table(walks: Iterable[Walk]) -> str:
     return "\n".join(lines)
 
 
+def decided(walks: Iterable[Walk], kind: str) -> Counter[str]:
+    """How the batches of that kind were decided in the end: PASSED, CAUGHT or HELD. Looks before the last one of a batch decide nothing."""
+    found: Counter[str] = Counter()
+    for walk in walks:
+        if walk.kind == kind:
+            found[PASSED] += walk.stage  # all batches before the one it has come to
+            if walk.outcome in (CAUGHT, HELD):
+                found[walk.outcome] += 1
+    return found
+
+
 def verdict_counts(walks: Iterable[Walk]) -> Counter[tuple[str, int, str]]:
     """(kind, batch, outcome) → how many looks ended so."""
     return Counter((walk.kind, stage + 1, outcome) for walk in walks for stage, _, outcome in walk.verdicts)
 
 
-__all__ = ["CAUGHT", "CUT", "HELD", "INCONCLUSIVE", "PASSED", "SOAK_S", "Walk", "share", "table", "verdict_counts"]
+__all__ = [
+    "CAUGHT",
+    "CUT",
+    "HELD",
+    "INCONCLUSIVE",
+    "PASSED",
+    "SOAK_S",
+    "Walk",
+    "decided",
+    "share",
+    "table",
+    "verdict_counts",
+]
