@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -22,13 +23,24 @@ LONGEST_WAIT_S = 30
 LOOK_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.1, 0.5
 
 
-def waiting(body: dict) -> None:
-    """Checks `until` and `wait_s`, before anything is done. Raises BadRequest."""
-    until, wait_s = body.get("until", []), body.get("wait_s", 0)
-    if not isinstance(until, list) or not all(isinstance(state, str) for state in until):
-        raise BadRequest("bad_field", "until must be a list of states")
+@dataclass(frozen=True)
+class Goal:
+    """States in which a caller wants to hear of the node, and the seconds after which in any case."""
+
+    states: frozenset[str]
+    wait_s: int
+
+
+def goal(body: dict) -> Goal | None:
+    """From `until` and `wait_s` of an action; None when it is to be answered at once. Raises BadRequest."""
+    until, wait_s = body.get("until"), body.get("wait_s", 0)
     if type(wait_s) is not int or not 0 <= wait_s <= LONGEST_WAIT_S:
         raise BadRequest("bad_field", f"wait_s must be a whole number from 0 to {LONGEST_WAIT_S}")
+    if until is None:
+        return None
+    if not isinstance(until, list) or not all(isinstance(state, str) for state in until):
+        raise BadRequest("bad_field", "until must be a list of states")
+    return Goal(frozenset(until), wait_s)
 
 
 class ConnectionDropped(Exception):
@@ -88,28 +100,27 @@ class Agents:
         """With `until=up,drained&wait_s=5`: answers when the node is in one of these states, at the latest after that time."""
         wanted = frozenset(request.query.get("until", "").split(",")) - {""}
         if wanted:
-            return answer(await self._health_when(request, wanted, number(request, "wait_s", 0, 0, LONGEST_WAIT_S)))
+            wait_s = number(request, "wait_s", 0, 0, LONGEST_WAIT_S)
+            return answer(await self._health_when(request, Goal(wanted, wait_s)))
         return answer(self.centre.node_health(self._node(request)))
 
-    async def _health_when(self, request: web.Request, wanted: frozenset[str], wait_s: int) -> dict:
-        """The node's health when it is in one of these states, at the latest after `wait_s` seconds."""
-        ends = self.centre.monotonic() + wait_s
+    async def _health_when(self, request: web.Request, goal: Goal) -> dict:
+        """The node's health when it is there, or the time is over."""
+        ends = self.centre.monotonic() + goal.wait_s
         while True:
             node, now = self._node(request), self.centre.monotonic()
-            if node.state(now) in wanted or now >= ends:
+            if node.state(now) in goal.states or now >= ends:
                 return self.centre.node_health(node)
             # A thousand nodes may be waited for at once, so nobody looks before the node can be there by itself.
             due = max(LOOK_EVERY_S, min(node.settles_in(now), LOOK_AT_LEAST_EVERY_S))
             await asyncio.sleep(min(due, ends - now))
 
-    async def _acted(self, request: web.Request, body: dict, result: dict) -> web.Response:
-        """What the action gave. With `until` (states) and `wait_s` in the body it is answered when the node is in one of these states,
-        at the latest after that time, with its `health` and the time `waited_ms`."""
-        wanted, wait_s = body.get("until"), body.get("wait_s", 0)
-        if wanted is None:
+    async def _acted(self, request: web.Request, goal: Goal | None, result: dict) -> web.Response:
+        """What the action gave; with a goal when the node is there, with its `health` and the time `waited_ms`."""
+        if goal is None:
             return answer(result)
         began = self.centre.monotonic()
-        health = await self._health_when(request, frozenset(wanted), wait_s)
+        health = await self._health_when(request, goal)
         return answer(result | {"health": health, "waited_ms": round((self.centre.monotonic() - began) * 1000)})
 
     async def version(self, request: web.Request) -> web.Response:
@@ -137,8 +148,10 @@ class Agents:
         who, version = identity(body), text(body, "version", limit=60)
         if not VERSION.match(version):
             raise BadRequest("bad_field", f"version must look like 1.2.3, not {version!r}")
-        waiting(body)
-        return await self._acted(request, body, self.centre.actions.switch(node, version, key=who.key, epoch=who.epoch))
+        until = goal(body)
+        return await self._acted(
+            request, until, self.centre.actions.switch(node, version, key=who.key, epoch=who.epoch)
+        )
 
     async def drain(self, request: web.Request) -> web.Response:
         return await self._drain(request, True)
@@ -149,16 +162,18 @@ class Agents:
     async def _drain(self, request: web.Request, drained: bool) -> web.Response:
         node, body = self._node(request), await json_body(request)
         who, reason = identity(body), text(body, "reason", default="not given")
-        waiting(body)
+        until = goal(body)
         return await self._acted(
-            request, body, self.centre.actions.drain(node, drained, reason, key=who.key, epoch=who.epoch)
+            request, until, self.centre.actions.drain(node, drained, reason, key=who.key, epoch=who.epoch)
         )
 
     async def restart(self, request: web.Request) -> web.Response:
         node, body = self._node(request), await json_body(request)
         who, reason = identity(body), text(body, "reason", default="not given")
-        waiting(body)
-        return await self._acted(request, body, self.centre.actions.restart(node, reason, key=who.key, epoch=who.epoch))
+        until = goal(body)
+        return await self._acted(
+            request, until, self.centre.actions.restart(node, reason, key=who.key, epoch=who.epoch)
+        )
 
     async def read_config(self, request: web.Request) -> web.Response:
         node = self._node(request)

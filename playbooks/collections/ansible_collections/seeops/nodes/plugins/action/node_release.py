@@ -59,7 +59,6 @@ class Step:
         self.agent, self.options, self.check, self.diff = agent, options, check, diff
         self.steps: list[dict] = []
         self.seen: dict | None = None  # what the node said of itself after the last act, if it was asked since
-        self.waited_ms = 0  # of the last act: how long the agent had waited for that
 
     def run(self) -> dict:
         wanted, before = self.options["version"], self.agent.get("health")
@@ -86,16 +85,13 @@ class Step:
 
     def _change(self, wanted: str, *, drain: bool) -> None:
         if drain:
-            self._act("drain", "drain", until=("drained", "down"), reason=self.options["reason"])
-            self._wait("drained", ("drained", "down"))
-        self._act("switch", "release/switch", until=SERVING, version=wanted)
-        self._wait("healthy", SERVING)
+            self._act_until("drain", "drain", "drained", ("drained", "down"), reason=self.options["reason"])
+        self._act_until("switch", "release/switch", "healthy", SERVING, version=wanted)
         if drain:
             self._undrain()
 
     def _undrain(self) -> None:
-        self._act("undrain", "undrain", until=("up",), reason=self.options["reason"])
-        self._wait("serving", ("up",))
+        self._act_until("undrain", "undrain", "serving", ("up",), reason=self.options["reason"])
 
     def _drained_by_us(self) -> bool:
         """Whether the last that took the node out of rotation was a step of this release, on the way there or back, which has
@@ -112,25 +108,25 @@ class Step:
         ours = last.rpartition("/")[0] in (own, own.replace("/rollback/", "/deploy/"))
         return ours and (entry["action"] == "drain" or not entry["finished"])
 
-    def _act(self, step: str, path: str, *, until: tuple[str, ...] = (), **body: object) -> None:
-        """With `until` the agent may have waited for the node's state already when it answers."""
-        began, self.seen, self.waited_ms = time.monotonic(), None, 0
-        body = {**body, "key": f"{self.options['key']}/{step}", "epoch": self.options["epoch"]}
-        if until:
-            answer = self.agent.act_and_wait(path, body, until, self.options["timeout_s"])
-            self.seen, self.waited_ms = answer.get("health"), answer.get("waited_ms", 0)
-        else:
-            answer = self.agent.act(path, body)
-        self._note(step, since(began) - self.waited_ms, replayed=bool(answer.get("replayed")))
+    def _act(self, step: str, path: str, **body: object) -> None:
+        began, self.seen = time.monotonic(), None
+        answer = self.agent.act(path, self._signed(step, body))
+        self._note(step, time.monotonic() - began, replayed=bool(answer.get("replayed")))
 
-    def _wait(self, step: str, states: tuple[str, ...]) -> None:
+    def _act_until(self, step: str, path: str, arrived: str, states: tuple[str, ...], **body: object) -> None:
+        """An act and the wait for what it leads to: two steps, `step` and `arrived`, mostly in one call."""
         began = time.monotonic()
-        if self.seen is None or self.seen.get("state") not in states:
-            self.seen = self.agent.wait(states, self.options["timeout_s"] - self.waited_ms / 1000)
-        self._note(step, since(began) + self.waited_ms)
+        answer, self.seen, waited_s = self.agent.act_until(
+            path, self._signed(step, body), states, self.options["timeout_s"]
+        )
+        self._note(step, time.monotonic() - began - waited_s, replayed=bool(answer.get("replayed")))
+        self._note(arrived, waited_s)
 
-    def _note(self, step: str, ms: int, *, replayed: bool = False) -> None:
-        self.steps.append({"step": step, "ms": ms, "replayed": replayed})
+    def _signed(self, step: str, body: dict) -> dict:
+        return {**body, "key": f"{self.options['key']}/{step}", "epoch": self.options["epoch"]}
+
+    def _note(self, step: str, seconds: float, *, replayed: bool = False) -> None:
+        self.steps.append({"step": step, "ms": round(seconds * 1000), "replayed": replayed})
 
     def _verified(self, result: dict, wanted: str) -> dict:
         """Nothing is said to be done that the node itself does not confirm."""
@@ -142,8 +138,3 @@ class Step:
             waited = self.options["timeout_s"]
             return result | {"failed": True, "msg": f"is {after.get('state')} {waited} s after the switch to {wanted}"}
         return result | {"msg": f"{result['before']} → {wanted}"}
-
-
-def since(began: float) -> int:
-    """Milliseconds since then."""
-    return round((time.monotonic() - began) * 1000)

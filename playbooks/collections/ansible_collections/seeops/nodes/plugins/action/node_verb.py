@@ -64,10 +64,7 @@ class ActionModule(ActionBase):
             text = f"is {before.get('state')}" + ("" if there else f", would {verb}")
             return {"changed": not there, "state": before.get("state"), "msg": text}
         body = {"key": f"{options['key']}/{verb}", "epoch": options["epoch"], "reason": options["reason"]}
-        answer = agent.act_and_wait(verb, body, GOAL[verb], options["timeout_s"])
-        after = answer.get("health") or {}
-        if after.get("state") not in GOAL[verb]:
-            after = agent.wait(GOAL[verb], options["timeout_s"] - answer.get("waited_ms", 0) / 1000)
+        answer, after, _waited_s = agent.act_until(verb, body, GOAL[verb], options["timeout_s"])
         state = {"changed": not answer.get("replayed"), "state": after.get("state"), "before": before.get("state")}
         if after.get("state") not in GOAL[verb]:
             return state | {"failed": True, "msg": f"is {after.get('state')} {options['timeout_s']} s after {verb}"}

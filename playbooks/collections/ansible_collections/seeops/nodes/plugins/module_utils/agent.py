@@ -57,10 +57,16 @@ class Agent:
     def act(self, path: str, body: dict, method: str = "POST") -> dict:
         return self._call(method, path, body)
 
-    def act_and_wait(self, path: str, body: dict, states: tuple[str, ...], timeout_s: float) -> dict:
-        """As `act`, answered when the node is in one of `states` so far, with its `health` and how long that took (`waited_ms`). An
-        agent that does not know of waiting answers at once and without: `wait` for it then."""
-        return self.act(path, {**body, "until": list(states), "wait_s": _one_wait(timeout_s)})
+    def act_until(self, path: str, body: dict, states: tuple[str, ...], timeout_s: float) -> tuple[dict, dict, float]:
+        """Act, then wait as `wait` does: (answer of the act, health, seconds waited). The agent waits within its answer as long as it
+        may; one that does not know of that answers at once and is asked for the rest."""
+        answer = self.act(path, {**body, "until": list(states), "wait_s": _one_wait(timeout_s)})
+        health, waited_s = answer.get("health") or {}, answer.get("waited_ms", 0) / 1000
+        if health.get("state") not in states:
+            began = time.monotonic()
+            health = self.wait(states, timeout_s - waited_s)
+            waited_s += time.monotonic() - began
+        return answer, health, waited_s
 
     def _call(self, method: str, path: str, body: dict | None) -> dict:
         data = None if body is None else json.dumps(body)
