@@ -158,7 +158,7 @@ def use_glass(actor: object, ticket: ChangeTicket) -> None:
     if glass is None or glass.used_at is not None:
         return
     past = freezes_of(ticket, moment, moment + dt.timedelta(microseconds=1))
-    _note_use(actor, glass, moment, [item.title for item in past])
+    _note_use(actor, glass, moment, {"freezes": [item.title for item in past]})
 
 
 def take_glass(actor: object, ticket: ChangeTicket, past: str) -> BreakGlass | None:
@@ -166,7 +166,7 @@ def take_glass(actor: object, ticket: ChangeTicket, past: str) -> BreakGlass | N
     moment = moment_now()
     glass = glass_of(ticket, moment)
     if glass is not None:
-        _note_use(actor, glass, moment, [past])
+        _note_use(actor, glass, moment, {"past": past})
     return glass
 
 
@@ -180,7 +180,7 @@ def _use_glasses(actor: object, services: Iterable[Service]) -> None:
     for glass in unused.select_related("ticket").defer("ticket__impact", "ticket__plan"):
         past = freezes_of(glass.ticket, moment, moment + dt.timedelta(microseconds=1))
         if past and touched & _services_of(glass.ticket):
-            _note_use(actor, glass, moment, [item.title for item in past])
+            _note_use(actor, glass, moment, {"freezes": [item.title for item in past]})
 
 
 def _services_of(ticket: ChangeTicket) -> set[int]:
@@ -189,10 +189,10 @@ def _services_of(ticket: ChangeTicket) -> set[int]:
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def _note_use(actor: object, glass: BreakGlass, moment: dt.datetime, titles: list[str]) -> None:
-    """`titles` of the freezes, or of what else it went past."""
-    BreakGlass.objects.filter(pk=glass.pk).update(used_at=moment)
+def _note_use(actor: object, glass: BreakGlass, moment: dt.datetime, past: dict[str, Any]) -> None:
+    """`past`: what it went past, as the record says it. The glass keeps the moment of its first use."""
+    BreakGlass.objects.filter(pk=glass.pk, used_at=None).update(used_at=moment)
     audit.record(
         actor=actor, action="break_glass.use", obj=glass.ticket, reason=glass.reason,
-        after={"incident": glass.incident, "freezes": titles},
+        after={"incident": glass.incident, **past},
     )  # fmt: skip

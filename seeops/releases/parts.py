@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from seeops.changes import guard
 from seeops.changes.models import Reversibility
 from seeops.inventory.models import LockHolder
 from seeops.releases import states
@@ -102,6 +103,15 @@ def what_next(release: Release) -> str:
     if release.state != states.HOLDING:
         return ""
     return str(WHAT_NEXT[HoldKind(release.hold_kind)]) if release.hold_kind else ""
+
+
+def promotable(release: Release, batches: Sequence[Any]) -> bool:
+    """Whether a person's word would let one step pass now; for what nobody has measured it takes an open break-glass."""
+    if release.state != states.HOLDING:
+        return False
+    if release.hold_kind == states.UNMEASURED:
+        return guard.glass_of(release.ticket) is not None
+    return bool(release.held_gate) or any(batch.state == states.HELD for batch in batches)
 
 
 def holder(release: Release) -> LockHolder | None:

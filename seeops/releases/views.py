@@ -88,8 +88,7 @@ def _live(release: Release) -> dict[str, Any]:
         "not_startable": changes.startable(release.ticket, release.plan_digest)
         if release.state == states.READY
         else "",
-        "promotable": release.state == states.HOLDING
-        and (bool(release.held_gate) or any(batch.state == states.HELD for batch in batches)),
+        "promotable": parts.promotable(release, batches),
     }
 
 
